@@ -1,0 +1,148 @@
+"""Everything that js_host raises, as one tree.
+
+    JSHostError
+    ├── ConfigError (ValueError)            settings or config file are wrong
+    │   ├── NodeNotFound                    no usable Node on this machine
+    │   └── UnknownFunction (LookupError)   the config has no function of that name
+    ├── ConnectionError (ConnectionError)   no host answers, or the line broke
+    │   └── ProcessError                    a worker, or the process that keeps it, is the cause
+    │       ├── StartError                  it could not start
+    │       └── WorkerDied                  it ended with the call in its hands
+    ├── FunctionError                       the JavaScript function threw
+    ├── FunctionTimeout (TimeoutError)      no result before the deadline
+    ├── UnexpectedResponse                  what answered does not speak as a host does
+    ├── PayloadTooLarge (ValueError)        data or result is over the host's limit
+    └── ValueNotSupported (TypeError)       a value that can not cross between the languages
+
+Names in parentheses are the builtins that a class also inherits from. Every error says whether
+the function may have run: `error.maybe_executed`. Where it is False, calling again is safe.
+"""
+
+from __future__ import annotations
+
+import builtins
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ConfigError",
+    "ConnectionError",
+    "FunctionError",
+    "FunctionTimeout",
+    "JSHostError",
+    "NodeNotFound",
+    "PayloadTooLarge",
+    "ProcessError",
+    "StartError",
+    "UnexpectedResponse",
+    "UnknownFunction",
+    "ValueNotSupported",
+    "WorkerDied",
+]
+
+
+class JSHostError(Exception):
+    """The root of everything that js_host raises on purpose.
+
+    `maybe_executed` is True when the JavaScript function may have run, so that repeating the call
+    could do its work twice; False when it certainly did not.
+    """
+
+    maybe_executed: bool = False
+
+    def __init__(self, message: str = "", *, maybe_executed: bool | None = None) -> None:
+        super().__init__(message)
+        if maybe_executed is not None:
+            self.maybe_executed = maybe_executed
+
+
+class ConfigError(JSHostError, ValueError):
+    """A setting, a config file or the name of a function is wrong. The message says which, and what to write."""
+
+
+class NodeNotFound(ConfigError):
+    """There is no usable Node. The message lists every place that was looked at."""
+
+
+class UnknownFunction(ConfigError, LookupError):
+    """The host's config has no function of that name. The message lists those it has."""
+
+
+class ConnectionError(JSHostError, builtins.ConnectionError):
+    """No host answers at the address, or the connection broke."""
+
+
+class ProcessError(ConnectionError):
+    """A process of ours is the cause: the message says which, how it ended and what it said last."""
+
+
+class StartError(ProcessError):
+    """A host could not start. The message carries the file, the line, the code and a hint where there is one."""
+
+
+class WorkerDied(ProcessError):
+    """The worker ended while the call was in its hands: the function may have run."""
+
+    maybe_executed = True
+
+
+class FunctionError(JSHostError):
+    """The JavaScript function threw, rejected, or passed an error to its callback.
+
+    `name`, `message` and `stack` are those of the JavaScript error (the stack in source positions
+    where there is a source map); `cause` is its cause as another FunctionError, or None; `fields`
+    are the error's own further properties; `value` is what was thrown, if that was no Error.
+    """
+
+    maybe_executed = True
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        function: str | None = None,
+        name: str = "Error",
+        stack: str | None = None,
+        cause: FunctionError | None = None,
+        fields: Mapping[str, object] | None = None,
+        value: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.function = function
+        self.name = name
+        self.stack = stack
+        self.cause = cause
+        self.fields = dict(fields or {})
+        self.value = value
+        self.__cause__ = cause
+
+    def __str__(self) -> str:
+        head = f"{self.function}: " if self.function else ""
+        return head + (self.stack or f"{self.name}: {self.message}")
+
+
+class FunctionTimeout(JSHostError, TimeoutError):
+    """No result came before the deadline. Where a stuck loop was the reason, `stack` shows the JavaScript that spins."""
+
+    maybe_executed = True
+
+    def __init__(self, message: str = "", *, stack: str | None = None, maybe_executed: bool | None = None) -> None:
+        super().__init__(message, maybe_executed=maybe_executed)
+        self.stack = stack
+
+
+class UnexpectedResponse(JSHostError):
+    """The other end answered with something that a host does not say."""
+
+    maybe_executed = True
+
+
+class PayloadTooLarge(JSHostError, ValueError):
+    """The data (nothing ran) or the result (the function ran) is over the host's `requestDataLimit`."""
+
+
+class ValueNotSupported(JSHostError, TypeError):
+    """A value can not cross between Python and JavaScript. The message names the path to it."""
