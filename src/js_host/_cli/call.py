@@ -1,0 +1,68 @@
+"""Call one function and write its result: text as it is, bytes raw, everything else as JSON."""
+
+from __future__ import annotations
+
+import sys
+
+from ..exceptions import ConfigError
+from .common import add_host_arguments, open_host, seconds, write_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+HELP = "call one function and write its result"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the function's name")
+    parser.add_argument("pairs", nargs="*", metavar="KEY=VALUE", help="data; a value that is JSON is read as JSON")
+    parser.add_argument("--json", metavar="DATA", help="the data as one JSON text; - reads it from stdin")
+    parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="how long the call may take")
+    add_host_arguments(parser)
+
+
+def main(arguments: Namespace) -> int:
+    data = read_data(arguments.json, arguments.pairs)
+    with open_host(arguments) as host:
+        result = host.function(arguments.name, timeout=arguments.timeout)(data)
+    write_result(result)
+    return 0
+
+
+def read_data(text: str | None, pairs: Sequence[str]) -> object:
+    """The data of a call from --json, or from KEY=VALUE pairs; none at all is an empty object."""
+    if text is None:
+        return dict(map(read_pair, pairs))
+    if pairs:
+        raise ConfigError(f"--json and {pairs[0]} both give data. Put everything into one of them.")
+    return read_json(sys.stdin.read() if text == "-" else text)
+
+
+def read_pair(pair: str) -> tuple[str, object]:
+    key, equals, text = pair.partition("=")
+    if not key or not equals:
+        raise ConfigError(f'{pair!r} is not KEY=VALUE. Write name=Foo, or --json \'{{"name": "Foo"}}\'.')
+    try:
+        return key, read_json(text)
+    except ConfigError:
+        return key, text
+
+
+def read_json(text: str) -> object:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"--json is not JSON: {error}. Names and texts need double quotes inside it.") from None
+
+
+def write_result(result: object) -> None:
+    if isinstance(result, bytes):
+        sys.stdout.buffer.write(result)
+    elif isinstance(result, str):
+        sys.stdout.buffer.write(result.encode("utf-8", "surrogatepass") + b"\n")
+    else:
+        write_json(result)

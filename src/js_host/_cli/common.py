@@ -1,0 +1,74 @@
+"""What several commands share: which host is meant, and how results are written."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..conf import settings
+from ..exceptions import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..js_host import JSHost
+
+
+def add_host_arguments(parser: ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--config", metavar="FILE", help="config file (default: host.config.js in this directory)")
+    which.add_argument("--url", metavar="URL", help="a host that runs already, such as http://127.0.0.1:9009")
+
+
+def seconds(text: str) -> float:
+    """An argument that is a number of seconds."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def add_json_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="write JSON, for programs to read")
+
+
+def open_host(arguments: Namespace) -> JSHost:
+    """The host that runs at --url, or one of our own; to be used in a `with`."""
+    place = {"root_url": root_url(arguments)} if arguments.url else {"config_file": find_config_file(arguments.config)}
+    from ..js_host import JSHost  # after what may be wrong with the arguments was said
+
+    return JSHost(**place)
+
+
+def root_url(arguments: Namespace) -> str:
+    """The address given with --url, checked as the setting ROOT_URL is."""
+    settings.configure(ROOT_URL=arguments.url.rstrip("/"))
+    return str(settings.ROOT_URL)
+
+
+def find_config_file(named: str | None) -> str:
+    """The config file that was named on the command line, or else the usual one of this directory."""
+    path = os.path.abspath(named or settings.CONFIG_FILE)
+    if not os.path.isfile(path):
+        raise ConfigError(f"There is no config file {path}. Write one with `js-host init`, or name yours.")
+    return path
+
+
+def read_status(config_file: str) -> Mapping[str, Any]:
+    """The status that a host of this config file would report; no host is started."""
+    from .._host.config_file import read_config_file
+
+    node, program = settings.get_path_to_node(), settings.get_path_to_bin()
+    return read_config_file(
+        node, program, config_file, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT
+    )  # fmt: skip
+
+
+def write_json(value: object) -> None:
+    """One line of JSON; bytes become base64, dates ISO text."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

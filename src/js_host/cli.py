@@ -1,0 +1,69 @@
+"""The command `js-host`: results on stdout, all else on stderr; exit code 0, 1 (it failed) or 2 (asked wrongly)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import __version__
+from .exceptions import JSHostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+COMMANDS = ("init", "run", "call", "functions", "status", "doctor", "runtime-path")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        return _run(argv)
+    except SystemExit as end:  # argparse has said what is wrong, or has shown its help
+        return end.code if isinstance(end.code, int) else 0
+    except JSHostError as error:
+        print(f"js-host: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _end_as_interrupted()
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if "main" not in arguments:
+        parser.print_help(sys.stderr)
+        return 2
+    code: int = arguments.main(arguments)
+    sys.stdout.flush()
+    return code
+
+
+def make_parser() -> ArgumentParser:
+    from argparse import ArgumentParser
+    from importlib import import_module
+
+    parser = ArgumentParser(prog="js-host", description="Call JavaScript functions from Python and the command line.")
+    parser.add_argument("--version", action="version", version=f"js-host {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name in COMMANDS:
+        command = import_module("._cli." + name.replace("-", "_"), __package__)
+        inner = commands.add_parser(name, help=command.HELP, description=command.__doc__)
+        command.add_arguments(inner)
+        inner.set_defaults(main=command.main)
+    return parser
+
+
+def _end_as_interrupted() -> int:
+    """End by the signal itself, so that a shell stops its loop too."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+    return 1

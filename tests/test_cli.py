@@ -1,0 +1,162 @@
+"""The command `js-host`, called as a function where no process is needed."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from js_host import __version__
+from js_host._cli.call import read_data, read_pair, write_result
+from js_host.cli import COMMANDS, main
+from js_host.conf import RUNTIME
+from js_host.exceptions import ConfigError
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"usage: js-host {name}" in capsys.readouterr().out
+
+
+def test_without_a_command_the_help_goes_to_stderr_and_the_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.startswith("usage: js-host")) == ("", True)
+
+
+def test_a_wrong_option_is_exit_code_2_with_nothing_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "--nothing"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"js-host {__version__}\n"
+
+
+def test_it_runs_as_a_module_too() -> None:
+    shown = subprocess.check_output([sys.executable, "-m", "js_host", "--version"], text=True)
+    assert shown == f"js-host {__version__}\n"
+
+
+def test_runtime_path_prints_a_directory_that_npm_can_install(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runtime-path"]) == 0
+    printed = capsys.readouterr().out.removesuffix("\n")
+    assert printed == RUNTIME
+    assert json.loads((pathlib.Path(printed) / "package.json").read_text())["name"] == "js-host"
+
+
+class TestInit:
+    def test_it_writes_a_config_and_says_what_to_do_next(
+        self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main(["init"]) == 0
+        shown = capsys.readouterr()
+        assert (tmp_path / "host.config.js").read_text().startswith("module.exports = {")
+        assert shown.out.endswith("host.config.js\n")
+        assert "js-host call hello_world name=Foo\n" in shown.err
+
+    def test_it_makes_the_directory_and_names_the_config_in_the_next_step(
+        self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["init", str(tmp_path / "new")]) == 0
+        assert f"--config {tmp_path}/new/host.config.js" in capsys.readouterr().err
+
+    def test_it_writes_an_es_module_where_package_json_asks_for_one(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / "package.json").write_text('{"type": "module"}')
+        assert main(["init", str(tmp_path / "part")]) == 0
+        assert (tmp_path / "part" / "host.config.js").read_text().startswith("export default {")
+
+    def test_it_does_not_overwrite(self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "host.config.js").write_text("mine")
+        assert main(["init", str(tmp_path)]) == 1
+        assert (tmp_path / "host.config.js").read_text() == "mine"
+        assert "exists already, and is left as it is" in capsys.readouterr().err
+
+    def test_a_place_that_can_not_be_written_is_an_error_of_one_line(
+        self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "file").touch()
+        assert main(["init", str(tmp_path / "file" / "below")]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestDataOfACall:
+    @pytest.mark.parametrize(
+        ("pair", "value"),
+        [
+            ("a=Foo", "Foo"),
+            ("a=20", 20),
+            ("a=true", True),
+            ('a="20"', "20"),
+            ("a=[1, 2]", [1, 2]),
+            ("a=x=y", "x=y"),
+            ("a=", ""),
+        ],
+    )
+    def test_a_value_is_json_where_it_reads_as_json_and_text_elsewhere(self, pair: str, value: object) -> None:
+        assert read_pair(pair) == ("a", value)
+
+    @pytest.mark.parametrize("pair", ["a", "=a", ""])
+    def test_what_is_no_pair_is_an_error_that_shows_how_to_write_one(self, pair: str) -> None:
+        with pytest.raises(ConfigError, match=r"is not KEY=VALUE\. Write name=Foo"):
+            read_pair(pair)
+
+    def test_no_data_is_an_empty_object(self) -> None:
+        assert read_data(None, []) == {}
+
+    def test_json_gives_the_data_whole(self) -> None:
+        assert read_data("[1, null]", []) == [1, None]
+
+    def test_json_and_pairs_together_are_an_error(self) -> None:
+        with pytest.raises(ConfigError, match="--json and a=1 both give data"):
+            read_data("{}", ["a=1"])
+
+    def test_what_is_not_json_is_an_error(self) -> None:
+        with pytest.raises(ConfigError, match="--json is not JSON: "):
+            read_data("{'a': 1}", [])
+
+
+@pytest.mark.parametrize(
+    ("result", "written"),
+    [
+        ("Hällo", "Hällo\n".encode()),
+        (b"\x00\xff", b"\x00\xff"),
+        (None, b"null\n"),
+        ({"a": [1.5, True]}, b'{"a":[1.5,true]}\n'),
+    ],
+)
+def test_a_result_is_text_raw_bytes_or_json(
+    result: object, written: bytes, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    write_result(result)
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == written
+
+
+@pytest.mark.parametrize("command", [["call", "greet"], ["functions"], ["status"], ["run"]])
+def test_without_a_config_file_a_command_says_how_to_get_one(
+    command: list[str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == (
+        f"js-host: There is no config file {tmp_path}/host.config.js. Write one with `js-host init`, or name yours.\n"
+    )
+
+
+def test_a_reader_that_had_enough_is_no_traceback() -> None:
+    program = f"{sys.executable} -c 'import sys; from js_host.cli import main; sys.exit(main([\"--help\"]))' | true"
+    ended = subprocess.run(program, shell=True, capture_output=True, text=True)
+    assert ended.stderr == ""
