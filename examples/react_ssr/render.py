@@ -5,9 +5,8 @@ from pathlib import Path
 from time import perf_counter
 
 from catalogue import catalogue
-from packages import install_packages
-
 from js_host.js_host import JSHost
+from packages import install_packages
 
 HERE = Path(__file__).parent
 
@@ -20,7 +19,8 @@ def render(rows: int = 200) -> str:
         html: str = render_page(props)
         start = perf_counter()
         render_page(props)
-        print(f"{rows} products, {len(html):,} characters of HTML, {(perf_counter() - start) * 1000:.1f} ms", file=sys.stderr)
+        spent = (perf_counter() - start) * 1000
+        print(f"{rows} products, {len(html):,} characters of HTML, {spent:.1f} ms", file=sys.stderr)
     return html
 
 

@@ -85,7 +85,9 @@ def test_every_name_is_shown_as_it_was_given(page: Page, props: dict[str, object
     assert [text for text in page.texts if text in set(names)] == names
 
 
-@pytest.mark.parametrize("text", ["お茶の店 🍵", "Лён", "कपास", "صوف", "čajník", "καθρέφτης", "庭 🌿", "Zoë <zoe@example.org>"])
+@pytest.mark.parametrize(
+    "text", ["お茶の店 🍵", "Лён", "कपास", "صوف", "čajník", "καθρέφτης", "庭 🌿", "Zoë <zoe@example.org>"]
+)
 def test_text_of_every_script_survives(page: Page, text: str) -> None:
     assert text in "\n".join(page.texts)
 
