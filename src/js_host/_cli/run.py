@@ -71,9 +71,16 @@ def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket)
 
 
 def serve(supervisor: Supervisor, place: str, drain_timeout: float) -> int:
-    """Start, say so, and stay until a signal comes."""
-    events = listen_to_signals()
-    supervisor.start()
+    """Start, say so, and stay until a signal comes. One that comes before the host is ready ends the start."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        supervisor.start()
+        events = listen_to_signals()
+    except KeyboardInterrupt:
+        supervisor.kill()
+        return 0
     print(f"Host listening at {place}", flush=True)
     events.get()
     return drain(supervisor, events, drain_timeout)
