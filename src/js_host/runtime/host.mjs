@@ -1,0 +1,92 @@
+/**
+ * The host: the table of functions that can be called, and what they see as `this.host`.
+ */
+
+import { readFileSync } from 'node:fs'
+import { ConfigError } from './errors.mjs'
+import { FunctionEntry } from './functions.mjs'
+import { createLogger } from './logger.mjs'
+
+export const VERSION = /** @type {string} */ (JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).version)
+
+/** Left out of the status, as the original does. */
+const NOT_IN_STATUS = new Set(['logger', 'silent', 'outputOnListen', 'disconnectTimeout', 'stopManagerIfNoConnections'])
+
+export class Host {
+  /**
+   * @param {import('./config.mjs').Config} config
+   * @param {{logger?: import('./logger.mjs').Logger}} [options]
+   */
+  constructor (config, options = {}) {
+    /** The checked values; `config` is what the user wrote, with the defaults. */
+    this.settings = config
+    this.config = config.raw
+    this.version = VERSION
+    this.logger = config.logger ?? options.logger ?? createLogger()
+    this.counters = { repeatedCallbacks: 0, lateErrors: 0 }
+    /** @type {Record<string, FunctionEntry>} */
+    this.functions = Object.create(null)
+    for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])
+  }
+
+  /**
+   * A host that is ready to be called: the config's `extendHost` has run.
+   * @param {import('./config.mjs').Config} config
+   * @param {{logger?: import('./logger.mjs').Logger}} [options] the logger where the config has none
+   * @returns {Promise<Host>}
+   */
+  static async create (config, options = {}) {
+    const host = new Host(config, options)
+    await config.extendHost?.(host)
+    return host
+  }
+
+  /**
+   * @param {string} name
+   * @param {Function} fn
+   * @returns {FunctionEntry}
+   */
+  addFunction (name, fn) {
+    if (this.find(name) !== undefined) {
+      throw new ConfigError('JS_HOST_FUNCTION_DUPLICATE', `A function has already been defined with the name "${name}"`,
+        'Give one of the two another name.')
+    }
+    const entry = new FunctionEntry(name, fn)
+    this.functions[name] = entry
+    return entry
+  }
+
+  /**
+   * The table has no prototype, so whatever it answers is its own.
+   * @param {string} name
+   * @returns {FunctionEntry | undefined}
+   */
+  find (name) {
+    return this.functions[name]
+  }
+
+  /** What GET /status answers. */
+  status () {
+    return { type: 'Host', version: this.version, config: this.serializableConfig() }
+  }
+
+  /** The config without what JSON can not say, with the names of the functions. */
+  serializableConfig () {
+    /** @type {Record<string, unknown>} */
+    const config = {}
+    for (const [name, value] of Object.entries(this.config)) {
+      if (!NOT_IN_STATUS.has(name) && isSerializable(value)) config[name] = value
+    }
+    config.functions = Object.keys(this.functions)
+    return config
+  }
+}
+
+/** @param {unknown} value */
+function isSerializable (value) {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
+}

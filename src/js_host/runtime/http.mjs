@@ -1,0 +1,320 @@
+/**
+ * The plain half of every socket: status, health and functions over HTTP, for whoever does not speak frames.
+ *
+ * A web page must not reach it: requests that a browser sent for a page, or by a name that is not ours, are refused.
+ */
+
+import { createServer } from 'node:http'
+import { isIP } from 'node:net'
+import { describeError } from './errors.mjs'
+import { Call, isThenable } from './functions.mjs'
+
+/** @typedef {import('node:http').IncomingMessage} Request */
+/** @typedef {import('node:http').ServerResponse} Response */
+/** @typedef {import('./host.mjs').Host} Host */
+/** @typedef {(req: Request, socket: import('node:stream').Duplex, head: Buffer) => void} OnUpgrade */
+
+/**
+ * Node's defaults change with its versions, so each limit is written down. None of them cuts a function that runs long: they
+ * end with the request's last byte. Idle connections stay: closing one races with the next request on it.
+ */
+const LIMITS = {
+  keepAliveTimeout: 0,
+  headersTimeout: 60_000,
+  requestTimeout: 300_000,
+  maxHeaderSize: 16_384,
+  noDelay: true
+}
+
+const PATIENCE = 1000 // ms
+
+const TEXT = 'text/plain; charset=utf-8'
+const JSON_TYPE = 'application/json'
+
+/** A request that is answered with an error, by the server's own choice. */
+class Refusal extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   * @param {Record<string, string>} [headers]
+   */
+  constructor (status, message, headers = {}) {
+    super(message)
+    this.status = status
+    this.headers = headers
+  }
+}
+
+/** @typedef {{running: number, closing: boolean, onIdle: () => void}} State */
+
+/** @type {WeakMap<import('node:http').Server, State>} */
+const states = new WeakMap()
+
+/**
+ * @param {Host} host
+ * @param {{onUpgrade?: OnUpgrade}} [options]
+ * @returns {import('node:http').Server}
+ */
+export function createHttpServer (host, { onUpgrade } = {}) {
+  const server = createServer(LIMITS)
+  const state = { running: 0, closing: false, onIdle: () => {} }
+  const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
+  states.set(server, state)
+  server.timeout = 0
+  server.maxHeadersCount = 100
+  server.on('request', listener)
+  server.on('checkContinue', listener) // the answer to `Expect: 100-continue` is given when the headers were found good
+  if (onUpgrade) server.on('upgrade', (req, socket, head) => { upgrade(onUpgrade, req, socket, head) })
+  server.emit('listening') // starts the clock of the limits, also where connections are handed over and nothing listens
+  return server
+}
+
+/**
+ * Answers what runs, refuses what still comes, and resolves when nothing runs any more.
+ * @param {import('node:http').Server} server
+ * @returns {Promise<void>}
+ */
+export function drainHttpServer (server) {
+  const state = /** @type {State} */ (states.get(server))
+  state.closing = true
+  if (server.listening) server.close()
+  server.closeIdleConnections()
+  return new Promise((resolve) => {
+    state.onIdle = resolve
+    if (state.running === 0) resolve()
+  })
+}
+
+/**
+ * @param {Host} host
+ * @param {State} state
+ * @param {Request} req
+ * @param {Response} res
+ */
+async function handle (host, state, req, res) {
+  state.running++
+  res.once('close', () => { if (--state.running === 0) state.onIdle() })
+  const found = await answerTo(host, state, req, res).catch(failure)
+  if (res.destroyed) return
+  // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
+  if (state.closing || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
+  const { status, type, body, headers } = found
+  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff', ...headers })
+  res.end(body)
+}
+
+/**
+ * @typedef {object} Answer
+ * @property {number} status
+ * @property {string} type
+ * @property {string | Uint8Array} body
+ * @property {Record<string, string>} headers
+ */
+
+/**
+ * @param {number} status
+ * @param {string} type
+ * @param {string | Uint8Array} body
+ * @param {Record<string, string>} [headers]
+ * @returns {Answer}
+ */
+function answer (status, type, body, headers = {}) {
+  return { status, type, body, headers: { ...headers } }
+}
+
+/** @param {unknown} error */
+function failure (error) {
+  if (error instanceof Refusal) return answer(error.status, TEXT, error.message, error.headers)
+  return answer(500, TEXT, describeError(error).stack)
+}
+
+/**
+ * @param {Host} host
+ * @param {State} state
+ * @param {Request} req
+ * @param {Response} res
+ * @returns {Promise<Answer>}
+ */
+async function answerTo (host, state, req, res) {
+  refuseStrangers(host, req)
+  if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
+  const path = (req.url ?? '/').split('?', 1)[0]
+  if (path === '/status') {
+    allow(req, 'GET', 'HEAD')
+    return answer(200, JSON_TYPE, JSON.stringify(host.status()))
+  }
+  if (path === '/health') {
+    allow(req, 'GET', 'HEAD')
+    return answer(200, JSON_TYPE, '{"status":"ok"}')
+  }
+  if (path.startsWith('/function/')) {
+    allow(req, 'POST')
+    return callFunction(host, decodeName(path.slice('/function/'.length)), req, res)
+  }
+  throw new Refusal(404, `Not found. There are GET /status, GET /health and POST /function/<name>, not ${path}`)
+}
+
+/**
+ * @param {Host} host
+ * @param {string} name
+ * @param {Request} req
+ * @param {Response} res
+ */
+async function callFunction (host, name, req, res) {
+  const entry = host.find(name)
+  if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
+  const data = await readData(req, res, host.settings.requestDataLimit)
+  const call = new Call(0, name, 0)
+  res.once('close', () => { if (!res.writableFinished) call.abort(new Error('The caller closed the connection')) })
+  const result = entry.run(host, data, call)
+  return resultAnswer(name, isThenable(result) ? await result : result)
+}
+
+/**
+ * @param {string} name
+ * @param {any} result
+ */
+function resultAnswer (name, result) {
+  if (typeof result === 'string') return answer(200, TEXT, result)
+  if (result instanceof Uint8Array) return answer(200, 'application/octet-stream', result)
+  if (typeof result?.next === 'function' || typeof result?.[Symbol.asyncIterator] === 'function') {
+    throw new TypeError(`Function "${name}" returned a stream, which plain HTTP does not carry: call it over frames.`)
+  }
+  return answer(200, JSON_TYPE, JSON.stringify(result) ?? 'null')
+}
+
+/**
+ * @param {Request} req
+ * @param {Response} res
+ * @param {number} limit
+ * @returns {Promise<unknown>}
+ */
+async function readData (req, res, limit) {
+  const length = Number(req.headers['content-length'] ?? 0)
+  if (length === 0 && req.headers['transfer-encoding'] === undefined) return {}
+  refuseOtherTypes(req)
+  if (length > limit) return discard(req, limit)
+  if (req.headers.expect) res.writeContinue()
+  const body = await readBody(req, limit)
+  return body.length === 0 ? {} : parse(body)
+}
+
+/**
+ * @param {Request} req
+ * @param {number} limit
+ * @returns {Promise<Buffer>}
+ */
+function readBody (req, limit) {
+  return new Promise((resolve, reject) => {
+    /** @type {Buffer[]} */
+    const chunks = []
+    let size = 0
+    const take = (/** @type {Buffer} */ chunk) => {
+      size += chunk.length
+      if (size <= limit) return chunks.push(chunk)
+      req.off('data', take)
+      chunks.length = 0
+      discard(req, limit).catch(reject)
+    }
+    req.on('data', take)
+    req.once('end', () => { if (size <= limit) resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)) })
+    req.once('error', reject) // the caller went away: there is nobody to answer
+  })
+}
+
+/**
+ * Lets the rest of a body pass for a moment: a caller that is cut off while it writes never reads why.
+ * @param {Request} req
+ * @param {number} limit
+ * @returns {Promise<never>}
+ */
+async function discard (req, limit) {
+  if (!req.headers.expect) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, PATIENCE)
+      req.once('close', () => { clearTimeout(timer); resolve(null) })
+      req.once('end', () => { clearTimeout(timer); resolve(null) })
+      req.resume()
+    })
+  }
+  throw new Refusal(413, `The body is larger than the host allows: requestDataLimit is ${limit} bytes.`, { connection: 'close' })
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** @param {Buffer} body */
+function parse (body) {
+  try {
+    return JSON.parse(decoder.decode(body))
+  } catch (error) {
+    throw new Refusal(400, `The body is not JSON: ${/** @type {Error} */ (error).message}`)
+  }
+}
+
+/** @param {Request} req */
+function refuseOtherTypes (req) {
+  const type = (req.headers['content-type'] ?? '').split(';', 1)[0].trim().toLowerCase()
+  if (type === JSON_TYPE) return
+  throw new Refusal(415, `The body must be JSON, with the header "Content-Type: application/json", not "${type}".`, { connection: 'close' })
+}
+
+/**
+ * @param {Request} req
+ * @param {string[]} methods
+ */
+function allow (req, ...methods) {
+  if (methods.includes(req.method ?? '')) return
+  throw new Refusal(405, `Use ${methods[0]} here, not ${req.method}.`, { allow: methods.join(', ') })
+}
+
+/** @param {string} encoded */
+function decodeName (encoded) {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    throw new Refusal(400, `The name of the function is not percent-encoded UTF-8: ${encoded}`)
+  }
+}
+
+/**
+ * Browsers say for which page they ask (Origin, Sec-Fetch-Site), and name the host as the page did (DNS rebinding).
+ * @param {Host} host
+ * @param {Request} req
+ */
+function refuseStrangers (host, req) {
+  const site = req.headers['sec-fetch-site']
+  if (req.headers.origin !== undefined || (site !== undefined && site !== 'none')) {
+    throw new Refusal(403, 'Web pages may not call this host.')
+  }
+  const name = hostName(req.headers.host)
+  if (isUnixSocket(req) || name === '' || isIP(name) || name === 'localhost') return
+  const { address, allowedHosts } = host.settings
+  if ([address, ...allowedHosts].some((one) => one.toLowerCase() === name)) return
+  throw new Refusal(403, `This host does not answer to the name "${name}". Use its address, or list the name in \`allowedHosts\` of its config.`)
+}
+
+/**
+ * 'Name:80' → 'name', '[::1]:80' → '::1'.
+ * @param {string | undefined} header
+ */
+function hostName (header = '') {
+  return header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1').toLowerCase()
+}
+
+/** @param {Request} req */
+function isUnixSocket (req) {
+  return req.socket.localAddress === undefined
+}
+
+/**
+ * @param {OnUpgrade} onUpgrade
+ * @param {Request} req
+ * @param {import('node:stream').Duplex} socket
+ * @param {Buffer} head
+ */
+function upgrade (onUpgrade, req, socket, head) {
+  socket.on('error', () => {}) // a caller that went away is no news
+  if (req.headers.upgrade?.toLowerCase() === 'js-host/1' && req.headers.origin === undefined) return onUpgrade(req, socket, head)
+  const text = 'The only upgrade is js-host/1, and not for web pages.'
+  socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: ${TEXT}\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`)
+}

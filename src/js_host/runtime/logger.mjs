@@ -1,0 +1,93 @@
+/**
+ * The default logger, and the console of a worker: levels of console, one call one record.
+ */
+
+import { Console } from 'node:console'
+import { appendFileSync } from 'node:fs'
+import { format } from 'node:util'
+
+/** @typedef {(level: string, text: string) => void} Write */
+/** @typedef {Record<'log' | 'info' | 'debug' | 'warn' | 'error' | 'trace', (...args: unknown[]) => void>} Logger */
+
+/** What each method of console means as a level. */
+const LEVELS = /** @type {const} */ ({ log: 'info', info: 'info', debug: 'debug', warn: 'warn', error: 'error', trace: 'debug' })
+
+/**
+ * @param {Write} [write]
+ * @returns {Logger}
+ */
+export function createLogger (write = writeToConsole) {
+  const entries = Object.entries(LEVELS)
+    .map(([method, level]) => [method, (/** @type {unknown[]} */ ...args) => write(level, format(...args))])
+  return Object.fromEntries(entries)
+}
+
+/**
+ * Through the console, so that whoever has captured it has the log as well.
+ * @type {Write}
+ */
+function writeToConsole (level, text) {
+  const method = /** @type {'info' | 'debug' | 'warn' | 'error'} */ (level)
+  console[method](text)
+}
+
+/**
+ * Adds a line with time and level to the file. A full disk costs the line, never the call.
+ * @param {string} file
+ * @returns {Write}
+ */
+export function writeToFile (file) {
+  appendFileSync(file, '') // a path that can not be written is an error now, not in the middle of a call
+  return (level, text) => {
+    try {
+      appendFileSync(file, `${new Date().toISOString()} ${level}: ${text}\n`)
+    } catch {}
+  }
+}
+
+/**
+ * The same methods, each call also written by `write`. Whatever else the logger offers stays.
+ * @param {Logger} logger
+ * @param {Write} write
+ * @returns {Logger}
+ */
+export function alsoWrite (logger, write) {
+  const also = Object.create(logger)
+  for (const [method, level] of Object.entries(LEVELS)) {
+    const original = /** @type {any} */ (logger)[method]
+    also[method] = (/** @type {unknown[]} */ ...args) => {
+      write(level, format(...args))
+      original?.apply(logger, args)
+    }
+  }
+  return also
+}
+
+/** Methods of console that print; what is not a level of its own is 'info', save these. */
+const PRINTING = [
+  ...Object.keys(LEVELS), 'dir', 'dirxml', 'table', 'assert', 'count', 'countReset', 'group', 'groupCollapsed', 'groupEnd',
+  'time', 'timeEnd', 'timeLog'
+]
+const OTHER_LEVELS = { assert: 'warn', countReset: 'warn' }
+
+/**
+ * Makes every method of the global console hand its text to `write`, which keeps groups, tables and timers as Node prints them.
+ * @param {Write} write
+ * @returns {() => void} puts the methods back
+ */
+export function captureConsole (write) {
+  let level = 'info'
+  const sink = { write: (/** @type {string} */ text) => write(level, text.replace(/\n$/, '')) }
+  const stream = /** @type {NodeJS.WritableStream} */ (/** @type {unknown} */ (sink))
+  const inner = /** @type {any} */ (new Console({ stdout: stream, stderr: stream, ignoreErrors: false, colorMode: false }))
+  const target = /** @type {any} */ (console)
+  const before = PRINTING.map((method) => [method, target[method]])
+  const levels = /** @type {Record<string, string>} */ ({ ...LEVELS, ...OTHER_LEVELS })
+  for (const method of PRINTING) {
+    target[method] = (/** @type {unknown[]} */ ...args) => {
+      level = levels[method] ?? 'info'
+      return inner[method](...args)
+    }
+  }
+  return () => { for (const [method, original] of before) target[method] = original }
+}
