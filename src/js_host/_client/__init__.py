@@ -1,0 +1,1 @@
+"""Connections to a host, and the pools that hold them."""

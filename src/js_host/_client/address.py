@@ -1,0 +1,56 @@
+"""Where a host or a worker can be reached."""
+
+from __future__ import annotations
+
+import socket
+
+from ..exceptions import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from socket import AddressFamily
+
+
+class Address:
+    """A Unix socket or a TCP address, and whether it speaks HTTP before it speaks frames.
+
+    `Address.unix(path)` is a worker's own socket; `Address.url("http://127.0.0.1:9009")` a host's.
+    """
+
+    __slots__ = ("authority", "family", "is_http", "path", "target", "text")
+
+    def __init__(self, family: AddressFamily, target: str | tuple[str, int], text: str, authority: str = "") -> None:
+        self.family = family
+        self.target = target
+        self.text = text
+        self.authority = authority
+        self.is_http = bool(authority)
+        self.path = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def unix(cls, path: str) -> Address:
+        """A Unix socket that speaks frames from its first byte."""
+        return cls(socket.AF_UNIX, path, path)
+
+    @classmethod
+    def url(cls, url: str) -> Address:
+        """A host's URL: `http://name:port`, or `http+unix://` and the percent-encoded path of a socket."""
+        from urllib.parse import unquote, urlsplit
+
+        try:
+            parts = urlsplit(url)
+            port = parts.port or 80
+        except ValueError as error:
+            raise ConfigError(f"{url!r} is no URL of a host: {error}.") from None
+        if parts.scheme == "http+unix" and parts.netloc:
+            address = cls(socket.AF_UNIX, unquote(parts.netloc), url, "localhost")
+        elif parts.scheme == "http" and parts.hostname:
+            family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
+            address = cls(family, (parts.hostname, port), url, parts.netloc)
+        else:
+            raise ConfigError(f"{url!r} is no URL of a host. Write it as http://127.0.0.1:9009.")
+        address.path = parts.path.rstrip("/")
+        return address

@@ -1,0 +1,201 @@
+"""The pool: which worker gets a call, and on which connection. Safe in threads and after a fork, without a lock."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections import deque
+from time import monotonic
+
+from .._wire.messages import Stopping
+from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
+from .spin import SPIN, can_spin
+from .sync import Connection, NotSent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._wire.results import Decoder
+    from ..exceptions import JSHostError
+    from .address import Address
+
+    #: From the lane and the process id of a worker that was lost, to the error that says why; None if unknown.
+    Explain = Callable[["Lane", int], JSHostError | None]
+
+#: How often a call is tried, if it did not run before.
+ATTEMPTS = 3
+
+#: A connection that was idle for longer than this is looked at before it is used, in seconds.
+CHECK_AFTER = 0.001
+
+#: How long to wait for a worker's handshake if the call itself has no limit, in seconds.
+CONNECT_TIMEOUT = 30.0
+
+
+class Lane:
+    """The way to one worker: its address, and the connections to it."""
+
+    __slots__ = ("address", "connections", "idle", "is_ready", "slot")
+
+    def __init__(self, address: Address, slot: object = None, is_ready: Callable[[], bool] | None = None) -> None:
+        self.address = address
+        self.slot = slot
+        self.is_ready = is_ready
+        self.connections: set[Connection] = set()
+        self.idle: deque[Connection] = deque()
+
+    def load(self) -> tuple[bool, int]:
+        """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
+        is_waiting = self.is_ready is not None and not self.is_ready()
+        return is_waiting, len(self.connections) - len(self.idle)
+
+    def take(self) -> Connection | None:
+        """An idle connection that still stands."""
+        while True:
+            try:
+                connection = self.idle.pop()
+            except IndexError:
+                return None
+            if monotonic() - connection.last_used < CHECK_AFTER or connection.is_usable():
+                return connection
+            self.drop(connection)
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep the connection for the next call, if its exchange is complete."""
+        if connection.in_exchange or connection.draining:
+            self.drop(connection)
+        else:
+            connection.last_used = monotonic()
+            self.idle.append(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection that must not be used again."""
+        self.connections.discard(connection)
+        connection.close()
+
+    def forget(self) -> None:
+        """Close this process's ends of all connections."""
+        connections, self.connections, self.idle = self.connections, set(), deque()
+        for connection in connections:
+            connection.close()
+
+
+class Pool:
+    """The connections of one program to one host.
+
+    `lanes` are the ways to its workers; `explain` tells why a worker was lost; `spin` allows polling for
+    answers; `token` is said in each handshake.
+    """
+
+    def __init__(
+        self, lanes: Sequence[Lane], explain: Explain | None = None, *, spin: bool = True, token: str | None = None
+    ) -> None:
+        self._lanes = list(lanes)
+        self._explain = explain
+        self._spin = SPIN if spin and can_spin() else 0.0
+        self._token = token
+        self.is_closed = False
+        _pools.add(self)
+
+    def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+        """Call a function on the least busy worker and return its decoded result.
+
+        A call that certainly did not run is tried again; one that may have run never is.
+        """
+        lane = self._choose()
+        connection = lane.take()
+        if connection is None:
+            return self._call_anew(name, value, timeout, decode)
+        try:
+            return connection.call(name, value, timeout, decode)
+        except (NotSent, Stopping):
+            pass
+        except WorkerDied as error:
+            raise self._reason(lane, connection, error) from None
+        finally:
+            lane.give_back(connection)
+        return self._call_anew(name, value, timeout, decode)
+
+    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+        """The same on new connections, as long as the call did not run and there is time."""
+        deadline = None if timeout is None else monotonic() + timeout
+        reason: JSHostError | None = None
+        for _ in range(ATTEMPTS):
+            lane = self._choose()
+            try:
+                connection = self._connect(lane, _left(deadline))
+            except ConnectionError as error:
+                reason = self._failure(lane) or error
+                continue
+            try:
+                return connection.call(name, value, _left(deadline), decode)
+            except (NotSent, Stopping) as error:
+                reason = error
+            except WorkerDied as error:
+                raise self._reason(lane, connection, error) from None
+            finally:
+                lane.give_back(connection)
+        assert reason is not None
+        raise reason
+
+    def status(self, timeout: float | None) -> object:
+        """What `GET /status` says, asked of any worker."""
+        lane = self._choose()
+        connection = self._connect(lane, timeout)
+        try:
+            return connection.status(timeout)
+        finally:
+            lane.give_back(connection)
+
+    def close(self) -> None:
+        """Close all connections that are idle now, and the others when their calls end."""
+        self.is_closed = True
+        for lane in self._lanes:
+            lane.forget()
+
+    def _choose(self) -> Lane:
+        if len(self._lanes) == 1:
+            return self._lanes[0]
+        return min(self._lanes, key=Lane.load)
+
+    def _connect(self, lane: Lane, timeout: float | None) -> Connection:
+        if self.is_closed:
+            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+        limit = CONNECT_TIMEOUT if timeout is None else timeout
+        connection = Connection.open(lane.address, limit, spin=self._spin, token=self._token)
+        lane.connections.add(connection)
+        return connection
+
+    def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
+        """The error that says why the worker was lost with the call in its hands."""
+        known = self._explain and self._explain(lane, connection.hello.pid)
+        return known or error
+
+    def _failure(self, lane: Lane) -> JSHostError | None:
+        """The error that says why the worker can not be reached."""
+        return self._explain(lane, 0) if self._explain else None
+
+
+def _left(deadline: float | None) -> float | None:
+    """The seconds that are left; raises FunctionTimeout when there are none: nothing ran."""
+    if deadline is None:
+        return None
+    left = deadline - monotonic()
+    if left <= 0:
+        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False)
+    return left
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    """After a fork, the child has copies of its parent's connections: two must never speak on one."""
+    for pool in tuple(_pools):
+        for lane in pool._lanes:
+            lane.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

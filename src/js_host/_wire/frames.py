@@ -1,0 +1,254 @@
+"""Frames: the layout of messages as bytes, and the reader that finds them in a stream.
+
+A frame is a header of 16 bytes and a body. `docs/protocol.md` is the law; `runtime/frames.mjs` is the twin.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from struct import Struct
+
+from ..exceptions import UnexpectedResponse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Buffer = bytes | bytearray | memoryview
+
+#: length of the body, call id, kind, flags, length of the name, extra
+HEADER = Struct("<IIBBHI")
+HEADER_SIZE = HEADER.size
+MAX_ID = 0xFFFF_FFFF
+
+HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS = range(11)
+
+#: Flag: the body is a table of sizes, JSON with tags, and attachments.
+RICH = 1
+
+#: What one read takes at most, unless a larger frame is being filled.
+READ_SIZE = 64 * 1024
+
+_pack = HEADER.pack
+_unpack_from = HEADER.unpack_from
+
+
+class FrameError(UnexpectedResponse):
+    """The bytes are no frame, or one over the limit. The connection can not go on."""
+
+
+class Frame:
+    """One frame that was read. `body` is JSON text, less the `name` before it; `attachments` is None unless RICH.
+
+    A body that fitted the reader's buffer is a view of it: decode it before reading on.
+    """
+
+    __slots__ = ("attachments", "body", "extra", "flags", "id", "kind", "name")
+
+    def __init__(
+        self, id: int, kind: int, flags: int, name: bytes, extra: int, body: Buffer, attachments: list[bytes] | None
+    ) -> None:
+        self.id = id
+        self.kind = kind
+        self.flags = flags
+        self.name = name
+        self.extra = extra
+        self.body = body
+        self.attachments = attachments
+
+
+def pack(id: int, kind: int, flags: int, name: bytes, extra: int, parts: Sequence[Buffer]) -> bytes:
+    """The header and the name of a frame whose body goes on with `parts`."""
+    length = len(name) + sum(map(len, parts))
+    return _pack(length, id, kind, flags, len(name), extra) + name
+
+
+def rich_body(text: bytes, attachments: Sequence[Buffer]) -> list[Buffer]:
+    """The parts of a RICH body: the table of sizes, then the JSON, then each attachment as it is."""
+    sizes = [len(part) for part in attachments]
+    table = Struct(f"<{1 + len(sizes)}I").pack(len(sizes), *sizes)
+    return [table + text, *attachments]
+
+
+def split_rich(body: memoryview) -> tuple[memoryview, list[bytes]]:
+    """The JSON and the attachments of a RICH body that is all there."""
+    sizes = _table(body)
+    if sizes is None:
+        raise FrameError("The table of attachments is longer than its frame.")
+    start = 4 + 4 * len(sizes)
+    end = len(body) - sum(sizes)
+    if end < start:
+        raise FrameError("The attachments are longer than their frame.")
+    attachments = []
+    at = end
+    for size in sizes:
+        attachments.append(bytes(body[at : at + size]))
+        at += size
+    return body[start:end], attachments
+
+
+def _table(body: memoryview) -> tuple[int, ...] | None:
+    """The sizes of the attachments, or None while the table is not all there."""
+    if len(body) < 4:
+        return None
+    count = int.from_bytes(body[:4], "little")
+    if len(body) < 4 + 4 * count:
+        return None
+    return Struct(f"<{count}I").unpack_from(body, 4)
+
+
+class FrameReader:
+    """Finds frames in a stream of bytes, read in place.
+
+    Ask `get_buffer()` where the next bytes go, put them there, and tell `received(n)`, which returns
+    the first frame that is complete, or None. `next_frame()` gives those that came along with it.
+    A frame over `limit` bytes is refused by its header, before memory is taken for it.
+    """
+
+    __slots__ = ("_body", "_buffer", "_end", "_start", "_view", "limit")
+
+    def __init__(self, limit: int = MAX_ID) -> None:
+        self.limit = limit
+        self._buffer = bytearray(READ_SIZE)
+        self._view = memoryview(self._buffer)
+        self._start = 0
+        self._end = 0
+        self._body: _LargeBody | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """True between frames: nothing of a next one has been seen."""
+        return self._start == self._end and self._body is None
+
+    @property
+    def is_large(self) -> bool:
+        """True while a large body is being filled: all the buffer's bytes will come, and belong to it."""
+        return self._body is not None
+
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes of the stream are to be written, as many as there are up to its length."""
+        if self._body is not None:
+            return self._body.rest()
+        if self._start:
+            self._compact()
+        return self._view[self._end :] if self._end else self._view
+
+    def received(self, count: int) -> Frame | None:
+        """Take note that `count` bytes were written into the buffer; return a frame if one is complete."""
+        if self._body is not None:
+            if not self._body.received(count):
+                return None
+            frame = self._body.frame()
+            self._body = None
+            return frame
+        self._end += count
+        return self.next_frame()
+
+    def next_frame(self) -> Frame | None:
+        """The next frame that is complete in what was read already, or None."""
+        start = self._start
+        have = self._end - start - HEADER_SIZE
+        if have < 0:
+            return None
+        length, id, kind, flags, name, extra = _unpack_from(self._buffer, start)
+        if length > self.limit:
+            raise FrameError(f"A frame of {length} bytes came in; the limit is {self.limit}.")
+        if length > have:
+            if length > READ_SIZE - HEADER_SIZE:
+                self._begin_large()
+            return None
+        start += HEADER_SIZE
+        end = start + length
+        body = self._view[start + name : end]
+        label = bytes(self._view[start : start + name]) if name else b""
+        if end == self._end:
+            self._start = self._end = 0
+        else:
+            self._start = end
+        if flags & RICH:
+            text, attachments = split_rich(body)
+            return Frame(id, kind, flags, label, extra, text, attachments)
+        return Frame(id, kind, flags, label, extra, body, None)
+
+    def _begin_large(self) -> None:
+        header = _unpack_from(self._buffer, self._start)
+        first = self._view[self._start + HEADER_SIZE : self._end]
+        self._body = _LargeBody.begin(header, first)
+        if self._body is not None:
+            self._start = self._end = 0
+
+    def _compact(self) -> None:
+        left = self._end - self._start
+        self._buffer[:left] = self._buffer[self._start : self._end]
+        self._start = 0
+        self._end = left
+
+
+class _LargeBody:
+    """A body too large for the reader's buffer, read straight into its place: the JSON, then each attachment."""
+
+    __slots__ = ("_at", "_done", "_header", "_name", "_segment", "_sizes", "_view")
+
+    def __init__(self, header: tuple[int, ...], name: bytes, sizes: list[int]) -> None:
+        self._header = header
+        self._name = name
+        self._sizes = sizes
+        self._done: list[bytes] = []
+        self._begin_segment()
+
+    @classmethod
+    def begin(cls, header: tuple[int, ...], first: memoryview) -> _LargeBody | None:
+        """Start with the bytes that are here, or return None while the name or the table is incomplete."""
+        length, _, _, flags, name, _ = header
+        if len(first) < name:
+            return None
+        sizes, start = [length - name], name
+        if flags & RICH:
+            table = _table(first[name:])
+            if table is None:
+                if len(first) >= READ_SIZE - HEADER_SIZE:
+                    raise FrameError("The table of attachments does not fit one read.")
+                return None
+            start = name + 4 + 4 * len(table)
+            sizes = [length - start - sum(table), *table]
+            if sizes[0] < 0:
+                raise FrameError("The attachments are longer than their frame.")
+        body = cls(header, bytes(first[:name]), sizes)
+        body.fill(first[start:])
+        return body
+
+    def _begin_segment(self) -> None:
+        # A BytesIO is the one buffer of the standard library that can be filled in place and then
+        # handed over as bytes without a copy.
+        self._segment = BytesIO(bytes(self._sizes[len(self._done)]))
+        self._view = self._segment.getbuffer()
+        self._at = 0
+
+    def rest(self) -> memoryview:
+        """The room that is left in the segment being filled."""
+        return self._view[self._at :]
+
+    def fill(self, data: memoryview) -> None:
+        """Copy in the bytes that were read before the body was known to be large."""
+        while data:
+            room = self.rest()
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            self.received(count)
+            data = data[count:]
+
+    def received(self, count: int) -> bool:
+        """Take note of `count` bytes; True when the body is complete."""
+        self._at += count
+        while self._at == len(self._view):
+            self._done.append(self._segment.getvalue())
+            if len(self._done) == len(self._sizes):
+                return True
+            self._begin_segment()
+        return False
+
+    def frame(self) -> Frame:
+        """The frame, once its body is complete."""
+        _, id, kind, flags, _, extra = self._header
+        text, *attachments = self._done
+        return Frame(id, kind, flags, self._name, extra, text, attachments if flags & RICH else None)

@@ -1,0 +1,42 @@
+"""The way from HTTP to frames: the request to upgrade, and what its answer may be. No I/O."""
+
+from __future__ import annotations
+
+from ..exceptions import UnexpectedResponse
+
+UPGRADE = "js-host/1"
+END = b"\r\n\r\n"
+
+#: An answer's head longer than this is not a host's.
+MAX_HEAD = 16 * 1024
+
+
+class NotUpgraded(UnexpectedResponse):
+    """The other end speaks HTTP and no frames: an older host, or something in between."""
+
+    maybe_executed = False
+
+
+def upgrade_request(authority: str, path: str = "/") -> bytes:
+    """The request that turns an HTTP connection into one of frames."""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: {UPGRADE}\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ).encode("ascii")
+
+
+def upgrade_answer(received: bytes) -> bytes | None:
+    """What follows the head of the answer, once it has agreed to the upgrade; None while the head is incomplete.
+
+    Raises NotUpgraded if it did not agree.
+    """
+    end = received.find(END)
+    if end < 0:
+        if len(received) > MAX_HEAD or not b"HTTP/1.".startswith(received[:7]):
+            raise NotUpgraded("The address does not answer as a host does: no HTTP.")
+        return None
+    status, *headers = received[:end].decode("latin-1").split("\r\n")
+    fields = dict(line.lower().replace(" ", "").split(":", 1) for line in headers if ":" in line)
+    if status.split(" ")[1:2] != ["101"] or fields.get("upgrade") != UPGRADE:
+        raise NotUpgraded(f"The address answers HTTP, but does not speak {UPGRADE}: {status}.")
+    return received[end + len(END) :]

@@ -1,0 +1,146 @@
+"""Messages: what the frames that are no values say, as JSON. `runtime/messages.mjs` is the twin."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .. import __version__
+from ..exceptions import (
+    FunctionError,
+    FunctionTimeout,
+    JSHostError,
+    PayloadTooLarge,
+    ProcessError,
+    UnexpectedResponse,
+    UnknownFunction,
+    ValueNotSupported,
+    WorkerDied,
+)
+from .frames import BYE, HELLO, Frame, pack
+from .values import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .frames import Buffer
+
+PROTOCOL = 1
+
+
+class Hello(msgspec.Struct):
+    """What a worker says of itself when a connection begins."""
+
+    protocol: int
+    version: str
+    node: str
+    pid: int
+    limit: int
+    functions: list[str]
+
+
+class Bye(msgspec.Struct):
+    """Why a connection ends: all calls in flight on it end so."""
+
+    reason: str
+    message: str
+    stack: str = ""
+
+    def error(self, function: str, deadline_passed: bool) -> JSHostError:
+        """What the call that was in flight raises."""
+        if self.reason == "stuck" and deadline_passed:
+            message = f"{function} gave no result before its deadline. {self.message}"
+            return FunctionTimeout(f"{message}\n{self.stack}" if self.stack else message, stack=self.stack or None)
+        if self.reason == "protocol":
+            return UnexpectedResponse(f"The worker ended the connection: {self.message}")
+        return WorkerDied(f"The worker ended while {function} ran. {self.message}\n{self.stack}".rstrip())
+
+
+class _Error(msgspec.Struct, rename="camel"):
+    """The JSON of an ERROR frame."""
+
+    type: str = "error"
+    name: str = "Error"
+    message: str = ""
+    stack: str | None = None
+    cause: object = None
+    fields: dict[str, object] | None = None
+    value: object = None
+    maybe_executed: bool = True
+
+
+class Stopping(ProcessError):
+    """The worker is draining and did not take the call: another one will."""
+
+
+_decode_hello = msgspec.json.Decoder(Hello).decode
+_decode_bye = msgspec.json.Decoder(Bye).decode
+
+
+def hello_frame(token: str | None = None) -> bytes:
+    """The first frame of a client."""
+    hello = {"protocol": PROTOCOL, "version": __version__}
+    if token is not None:
+        hello["token"] = token
+    body = msgspec.json.encode(hello)
+    return pack(0, HELLO, 0, b"", 0, (body,)) + body
+
+
+def read_hello(frame: Frame) -> Hello:
+    """The worker's first frame, checked; raises UnexpectedResponse for anything else."""
+    if frame.kind == BYE:
+        raise UnexpectedResponse(f"The worker refused the connection: {read_bye(frame.body).message}")
+    try:
+        if frame.kind == HELLO:
+            return _decode_hello(frame.body)
+    except msgspec.MsgspecError:
+        pass
+    raise UnexpectedResponse("The address answered, but its first message is not that of a js-host worker.")
+
+
+def read_bye(body: Buffer) -> Bye:
+    """The message of a BYE frame."""
+    try:
+        return _decode_bye(body)
+    except msgspec.MsgspecError as error:
+        raise UnexpectedResponse(f"A goodbye came in that is not understood: {error}.") from None
+
+
+def read_error(body: Buffer, function: str) -> JSHostError:
+    """The exception that an ERROR frame stands for, to be raised by the call of `function`."""
+    try:
+        error = msgspec.convert(decode(body), _Error)
+    except msgspec.ValidationError as problem:
+        return UnexpectedResponse(f"An error came in that is not understood: {problem}.")
+    kind = _KINDS.get(error.type)
+    if kind is not None:
+        return kind(f"{function}: {error.message}", maybe_executed=error.maybe_executed)
+    return _function_error(error, function)
+
+
+_KINDS: dict[str, type[JSHostError]] = {
+    "timeout": FunctionTimeout,
+    "unknown-function": UnknownFunction,
+    "too-large": PayloadTooLarge,
+    "bad-value": ValueNotSupported,
+    "stopping": Stopping,
+}
+
+
+def _function_error(error: _Error, function: str | None) -> FunctionError:
+    return FunctionError(
+        error.message,
+        function=function,
+        name=error.name,
+        stack=error.stack,
+        cause=_cause(error.cause),
+        fields=error.fields,
+        value=error.value,
+    )
+
+
+def _cause(cause: object) -> FunctionError | None:
+    if not isinstance(cause, dict):
+        return None
+    try:
+        return _function_error(msgspec.convert(cause, _Error), None)
+    except msgspec.ValidationError:
+        return None

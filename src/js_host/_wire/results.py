@@ -1,0 +1,77 @@
+"""What a caller wants of a result: the value, a value of a type, or its text. Each is a function of a frame's body."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..exceptions import UnexpectedResponse
+from .values import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from .frames import Buffer
+
+    #: From the JSON text of a body, and its attachments, to what the caller gets.
+    Decoder = Callable[[Buffer, Sequence[bytes] | None], Any]
+
+value: Decoder = decode
+
+
+def text(body: Buffer, attachments: Sequence[bytes] | None) -> str:
+    """The result as text: strings as they are, everything else as its JSON."""
+    result = decode(body, attachments)
+    if isinstance(result, str):
+        return result
+    if attachments is None:
+        return str(body, "utf-8")
+    if isinstance(result, bytes):
+        return str(result, "utf-8")
+    return str(result)
+
+
+def typed(kind: Any) -> Decoder:
+    """A decoder into `kind`: any type that msgspec knows, a pydantic model, or what an attrs class or dataclass says.
+
+    The decoder raises UnexpectedResponse, naming the field, for a result that does not fit.
+    """
+    if hasattr(kind, "__get_pydantic_core_schema__"):
+        return _pydantic(kind)
+    return _msgspec(kind)
+
+
+def _msgspec(kind: Any) -> Decoder:
+    from_json = msgspec.json.Decoder(kind).decode
+
+    def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:
+        try:
+            if attachments is None:
+                return from_json(body)
+            return msgspec.convert(decode(body, attachments), kind)
+        except msgspec.ValidationError as error:
+            raise _mismatch(kind, error) from None
+
+    return decode_typed
+
+
+def _pydantic(kind: Any) -> Decoder:
+    from pydantic import TypeAdapter, ValidationError
+
+    adapter = TypeAdapter(kind)
+
+    def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:
+        try:
+            if attachments is None:
+                return adapter.validate_json(bytes(body))
+            return adapter.validate_python(decode(body, attachments))
+        except ValidationError as error:
+            raise _mismatch(kind, error) from None
+
+    return decode_typed
+
+
+def _mismatch(kind: Any, error: Exception) -> UnexpectedResponse:
+    name = getattr(kind, "__name__", kind)
+    return UnexpectedResponse(f"The result does not fit returns={name}: {error}")

@@ -1,0 +1,163 @@
+"""Values: Python objects to JSON text and back. Plain JSON is the fast path; the rest is in `rich.py`.
+
+The table of what becomes what is in `docs/protocol.md`; `runtime/values.mjs` is the twin.
+"""
+
+from __future__ import annotations
+
+import gc
+from itertools import chain
+
+import msgspec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .frames import Buffer
+
+    Encoded = tuple[bytes, Sequence[Buffer] | None]
+
+#: How deeply lists and dicts may be nested.
+MAX_DEPTH = 500
+
+#: From this size on the garbage collector is held off while an answer is decoded: a great many new
+#: objects set it off again and again, and it then costs more than the decoding.
+LARGE = 100_000
+
+_SCALARS = frozenset({str, int, bool, type(None), float})
+_PLAIN = _SCALARS | {dict, list, tuple}
+_DICT = {dict}
+_LIST = {list}
+
+_encode_json = msgspec.json.Encoder().encode
+_decode_json = msgspec.json.Decoder().decode
+
+
+def encode(value: object) -> Encoded:
+    """The JSON text of a value, and its attachments: None unless the text has tags.
+
+    Raises ValueNotSupported, naming the path, for what can not cross.
+    """
+    text = _encode_plain(value)
+    if text is not None:
+        return text, None
+    from . import rich  # most programs never need it, and it would cost every one its imports
+
+    return rich.encode(value)
+
+
+def _encode_checked(value: object) -> bytes | None:
+    """The JSON text of a value that JSON can say; None for others.
+
+    msgspec writes dates, bytes and sets as texts and lists without a word, so the types are looked at first.
+    """
+    has_floats = _inspect(value)
+    if has_floats is None:
+        return None
+    try:
+        text = _encode_json(value)
+    except (UnicodeEncodeError, TypeError, RecursionError):
+        return None
+    return None if has_floats and b"null" in text and _hides_floats(value) else text
+
+
+def _inspect(value: object) -> bool | None:
+    """Whether floats occur in a value made of plain JSON types only; None if it holds other types.
+
+    Level by level, so that the work is done by C loops over whole levels.
+    """
+    level: Sequence[object] = (value,)
+    has_floats = False
+    for _ in range(MAX_DEPTH):
+        kinds = set(map(type, level))
+        if float in kinds:
+            has_floats = True
+        if kinds <= _SCALARS:
+            return has_floats
+        if not kinds <= _PLAIN:
+            return None
+        level = _children(level, kinds)
+    return None
+
+
+def _children(level: Sequence[object], kinds: set[type]) -> list[object]:
+    if kinds == _DICT:
+        return list(chain.from_iterable(map(dict.values, level)))  # type: ignore[arg-type]
+    if kinds == _LIST:
+        return list(chain.from_iterable(level))  # type: ignore[arg-type]
+    children: list[object] = []
+    for item in level:
+        if isinstance(item, dict):
+            children.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            children.extend(item)
+    return children
+
+
+def _hides_floats(value: object) -> bool:
+    """True if the value may hold a NaN or an infinity, which the JSON encoder writes as null.
+
+    MessagePack keeps them, as 0xCB and an exponent of all ones; text never has those bytes in a row.
+    """
+    try:
+        packed = msgspec.msgpack.encode(value)
+    except OverflowError:
+        return True
+    return any(mark in packed for mark in _NOT_FINITE)
+
+
+_NOT_FINITE = tuple(bytes((0xCB, sign, 0xF0 + rest)) for sign in (0x7F, 0xFF) for rest in range(16))
+
+
+def _orjson_encoder() -> Callable[[object], bytes | None]:
+    """The same as `_encode_checked` by orjson: it stops at what is not plain, which saves the look at the types."""
+    import orjson
+
+    option = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+    dumps = orjson.dumps
+
+    def encode_plain(value: object) -> bytes | None:
+        try:
+            text = dumps(value, None, option)
+        except TypeError:
+            return None
+        return None if b"null" in text and _hides_floats(value) else text
+
+    return encode_plain
+
+
+try:
+    _encode_plain = _orjson_encoder()
+except ImportError:
+    _encode_plain = _encode_checked
+
+
+def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
+    """The Python value of a frame's JSON text and attachments."""
+    if attachments is not None:
+        from . import rich
+
+        return rich.decode(_parse(text), attachments)
+    if len(text) > LARGE:
+        return _decode_large(text)
+    return _parse(text)
+
+
+def _parse(text: Buffer) -> object:
+    try:
+        return _decode_json(text)
+    except msgspec.DecodeError:
+        from . import rich
+
+        return rich.parse_exactly(text)
+
+
+def _decode_large(text: Buffer) -> object:
+    if not gc.isenabled():
+        return _parse(text)
+    gc.disable()
+    try:
+        return _parse(text)
+    finally:
+        gc.enable()

@@ -1,0 +1,71 @@
+// Messages: what the frames that are no values say, as JSON. docs/protocol.md is the law; _wire/messages.py is the twin.
+
+import { BYE, ERROR, FrameError, HELLO, textFrame } from './frames.mjs'
+import { decodeText } from './values.mjs'
+
+export const PROTOCOL = 1
+
+/** @typedef {{type: string, name: string, message: string, stack?: string, maybeExecuted?: boolean, [field: string]: unknown}} ErrorMessage */
+
+/** @param {number} id @param {ErrorMessage} error */
+export function errorFrame (id, error) {
+  return textFrame(id, ERROR, JSON.stringify(error))
+}
+
+/** @param {{reason: string, message: string, [field: string]: unknown}} bye */
+export function byeFrame (bye) {
+  return textFrame(0, BYE, JSON.stringify(bye))
+}
+
+/** @param {Record<string, unknown>} hello */
+export function helloFrame (hello) {
+  return textFrame(0, HELLO, JSON.stringify({ protocol: PROTOCOL, ...hello }))
+}
+
+/**
+ * The client's first message, checked.
+ * @param {Buffer} bytes @param {number} start @param {number} end
+ */
+export function readHello (bytes, start, end) {
+  let hello
+  try {
+    hello = JSON.parse(decodeText(bytes, start, end))
+  } catch {
+    throw new FrameError('The first frame is no hello.')
+  }
+  if (hello?.protocol !== PROTOCOL) {
+    throw new FrameError(`This worker speaks version ${PROTOCOL} of the protocol, the client ${JSON.stringify(hello?.protocol)}. ` +
+      'Install the same version of js-host on both sides.')
+  }
+  return hello
+}
+
+/** @param {string} name @param {string[]} known @returns {ErrorMessage} */
+export function unknownFunction (name, known) {
+  const names = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It has none.'
+  return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
+}
+
+/** @param {string} name @param {boolean} started @returns {ErrorMessage} */
+export function timedOut (name, started) {
+  const message = started ? `${name} gave no result before its deadline.` : `The deadline of ${name} had passed before it could start.`
+  return { type: 'timeout', name: 'TimeoutError', message, maybeExecuted: started }
+}
+
+/** @param {number} size @param {number} limit @returns {ErrorMessage} */
+export function tooLarge (size, limit) {
+  return {
+    type: 'too-large',
+    name: 'PayloadTooLarge',
+    message: `The result takes ${size} bytes; the limit is ${limit}. Raise requestDataLimit in the config, or return less.`,
+    maybeExecuted: true
+  }
+}
+
+/** @param {Error} error @returns {ErrorMessage} */
+export function badValue (error) {
+  return { type: 'bad-value', name: error.name, message: error.message, maybeExecuted: true }
+}
+
+/** @type {ErrorMessage} */
+export const STOPPING = { type: 'stopping', name: 'Stopping', message: 'The worker is stopping and takes no more calls.', maybeExecuted: false }

@@ -1,0 +1,222 @@
+// The values that JSON can not say, as tags: objects whose only key is "$", such as {"$": ["date", 0]}.
+//
+// The slow path of values.mjs. Bytes travel as attachments after the JSON and are named by their number.
+// _wire/rich.py is the twin.
+
+import { randomUUID } from 'node:crypto'
+import { types } from 'node:util'
+
+/** How deeply arrays and objects may be nested. */
+export const MAX_DEPTH = 500
+
+/** A value can not cross between the languages; the message names the path to it. */
+export class ValueNotSupported extends TypeError {}
+
+/** Name of a kind of typed array on the wire -> its class. */
+const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
+  __proto__: null,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array
+})
+const ARRAY_KINDS = new Map(Object.keys(ARRAY_CLASSES).map((kind) => [ARRAY_CLASSES[kind].name, kind]))
+
+/**
+ * The tagged JSON text of any value that can cross, and its attachments.
+ * @param {unknown} value @returns {{text: string, attachments: Uint8Array[]}}
+ */
+export function encodeRich (value) {
+  const encoder = new Encoder()
+  const text = JSON.stringify(encoder.convert(value))
+  return { text, attachments: encoder.attachments }
+}
+
+/** One conversion: the attachments found so far, and the path to where it is, for the error. */
+class Encoder {
+  constructor () {
+    /** @type {Uint8Array[]} */
+    this.attachments = []
+    /** @type {(string | number)[]} */
+    this.path = []
+    /** @type {Set<object>} */
+    this.open = new Set()
+  }
+
+  /** @param {any} value @returns {unknown} */
+  convert (value) {
+    switch (typeof value) {
+      case 'string': case 'boolean': return value
+      case 'undefined': return null
+      case 'number': return convertNumber(value)
+      case 'bigint': return tag('int', String(value))
+      case 'object': return value === null ? null : this.convertObject(value)
+      default: return this.refuse(typeof value === 'symbol' ? 'a symbol' : 'a function')
+    }
+  }
+
+  /** @param {any} value @returns {unknown} */
+  convertObject (value) {
+    if (Array.isArray(value)) return this.within(value, () => this.items(value))
+    if (value instanceof Date) return this.date(value)
+    if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return this.bytes(value)
+    if (value instanceof Set) return this.within(value, () => tag('set', this.items([...value])))
+    if (value instanceof Map) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
+    if (typeof value.toJSON === 'function') return this.within(value, () => this.convert(value.toJSON()))
+    const prototype = Object.getPrototypeOf(value)
+    if (prototype !== Object.prototype && prototype !== null) this.refuseStrange(value)
+    return this.within(value, () => this.fields(value))
+  }
+
+  /**
+   * @param {object} value @param {() => unknown} convert @returns {unknown}
+   */
+  within (value, convert) {
+    if (this.open.has(value)) this.refuse('a circular reference')
+    if (this.path.length >= MAX_DEPTH) throw new ValueNotSupported(`The result is nested more than ${MAX_DEPTH} levels deep.`)
+    this.open.add(value)
+    const converted = convert()
+    this.open.delete(value)
+    return converted
+  }
+
+  /** @param {unknown[]} items @param {number} [offset] */
+  items (items, offset = 0) {
+    return Array.from(items, (item, i) => this.deeper(offset + i, item))
+  }
+
+  /** @param {string | number} step @param {unknown} value */
+  deeper (step, value) {
+    this.path.push(step)
+    const converted = this.convert(value)
+    this.path.pop()
+    return converted
+  }
+
+  /** @param {Record<string, unknown>} value */
+  fields (value) {
+    const out = Object.create(null)          // so that a key "__proto__" is only ever data
+    const keys = Object.keys(value)
+    for (const key of keys) {
+      const field = value[key]
+      if (field !== undefined) out[key] = this.deeper(key, field)
+    }
+    return keys.length === 1 && keys[0] === '$' ? tag('object', out) : out
+  }
+
+  /** @param {Date} value */
+  date (value) {
+    const milliseconds = value.getTime()
+    if (Number.isNaN(milliseconds)) this.refuse('an invalid Date')
+    return tag('date', milliseconds)
+  }
+
+  /** @param {any} value */
+  bytes (value) {
+    const view = ArrayBuffer.isView(value)
+      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      : new Uint8Array(value)
+    const at = this.attachments.push(view) - 1
+    const kind = ARRAY_KINDS.get(value.constructor?.name)
+    if (kind === undefined || kind === 'uint8') return tag('bytes', at)
+    return tag('array', kind, value.shape ?? [value.length], at)
+  }
+
+  /** @param {any} value */
+  refuseStrange (value) {
+    if (types.isNativeError(value)) this.refuse('an Error: throw it, or pass its message')
+    if (typeof value.then === 'function') this.refuse('a promise: await it first')
+    if (types.isRegExp(value)) this.refuse('a RegExp')
+    if (types.isWeakMap(value) || types.isWeakSet(value)) this.refuse('a weak collection')
+    if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive')
+    if (types.isProxy(value)) this.refuse('a Proxy')
+  }
+
+  /** @param {string} what @returns {never} */
+  refuse (what) {
+    const where = this.path.map((step) => `[${JSON.stringify(step)}]`).join('')
+    throw new ValueNotSupported(`result${where} is ${what}, which can not be given to Python.`)
+  }
+}
+
+/** @param {number} value */
+function convertNumber (value) {
+  if (Number.isFinite(value) && !Object.is(value, -0)) return value
+  return tag('float', Object.is(value, -0) ? '-0' : String(value))
+}
+
+/** @param {string} kind @param {unknown[]} rest */
+function tag (kind, ...rest) {
+  return { $: [kind, ...rest] }
+}
+
+/**
+ * Replace the tags in a parsed JSON value by what they stand for.
+ * @param {any} tree @param {Uint8Array[]} attachments @returns {unknown}
+ */
+export function decodeRich (tree, attachments) {
+  if (tree === null || typeof tree !== 'object') return tree
+  if (Array.isArray(tree)) return tree.map((item) => decodeRich(item, attachments))
+  const keys = Object.keys(tree)
+  if (keys.length === 1 && keys[0] === '$') return decodeTag(tree.$, attachments)
+  return decodeFields(tree, attachments)
+}
+
+/** @param {any} tree @param {Uint8Array[]} attachments */
+function decodeFields (tree, attachments) {
+  for (const key of Object.keys(tree)) {
+    const value = decodeRich(tree[key], attachments)
+    if (key === '__proto__') Object.defineProperty(tree, key, { value, enumerable: true, configurable: true, writable: true })
+    else tree[key] = value
+  }
+  return tree
+}
+
+/** @param {any[]} tag @param {Uint8Array[]} attachments */
+function decodeTag ([kind, first, second, third], attachments) {
+  switch (kind) {
+    case 'int': return BigInt(first)
+    case 'float': return Number(first)
+    case 'bytes': return attachments[first]
+    case 'date': return new Date(first)
+    case 'set': return new Set(first.map((/** @type {any} */ item) => decodeRich(item, attachments)))
+    case 'map': return new Map(first.map((/** @type {any} */ pair) => decodeRich(pair, attachments)))
+    case 'object': return decodeFields(first, attachments)
+    case 'array': return decodeArray(first, second, attachments[third])
+    default: throw new ValueNotSupported(`The data has a tag that is not understood: ${JSON.stringify(kind)}.`)
+  }
+}
+
+/** @param {string} kind @param {number[]} shape @param {Uint8Array} bytes */
+function decodeArray (kind, shape, bytes) {
+  const TypedArray = ARRAY_CLASSES[kind]
+  if (TypedArray === undefined) throw new ValueNotSupported(`The data has an array of an unknown kind: ${JSON.stringify(kind)}.`)
+  // A typed array must lie at a multiple of its item's size, so the bytes move into a place of their own.
+  const array = new TypedArray(bytes.slice().buffer, 0, bytes.byteLength / TypedArray.BYTES_PER_ELEMENT)
+  return Object.defineProperty(array, 'shape', { value: shape, writable: true, configurable: true })
+}
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
+const BIGINT = `bigint:${randomUUID()}:`     // no data can hold it by chance, so what begins with it is ours
+
+/**
+ * JSON.parse in which every integer is exact: those that a number would round become BigInts.
+ * @param {string} text @returns {unknown}
+ */
+export function parseExactly (text) {
+  let found = false
+  const marked = text.replace(TOKENS, (token) => {
+    if (token[0] === '"' || Number.isSafeInteger(Number(token))) return token
+    found = true
+    return `"${BIGINT}${token}"`
+  })
+  if (!found) return JSON.parse(text)
+  return JSON.parse(marked, (_, value) =>
+    typeof value === 'string' && value.startsWith(BIGINT) ? BigInt(value.slice(BIGINT.length)) : value)
+}

@@ -1,0 +1,62 @@
+// The watchdog: a thread that outlives a stuck event loop. This is the main thread's side; watchdog_thread.mjs is the other.
+//
+// It ends the process when the supervisor is gone, and when a function has blocked the event loop beyond its deadline.
+
+import { Worker as Thread } from 'node:worker_threads'
+
+/** The cells that both threads see: moments on the main thread's performance.now(), in ms. */
+
+/** Cell: by when the function on the stack must be done; 0 while there is none, Infinity if it has no deadline. */
+export const RUNNING = 0
+/** Cell: the nearest deadline of the calls that wait for a promise, or an earlier moment; 0 while there are none. */
+export const NEAREST = 1
+
+/** How many connections the watchdog can say goodbye to; further ones just see theirs close. */
+const SEATS = 4096
+/** A seat that nobody has, or whose socket has part of a frame waiting to be sent. Otherwise it holds the descriptor. */
+export const SILENT = -1
+
+export class Watchdog {
+  /** @param {number} control the descriptor that is read until it ends: then the supervisor is gone */
+  constructor (control) {
+    this.cells = new Float64Array(new SharedArrayBuffer(16))
+    /** The descriptor of each client's socket, where a goodbye may be written. */
+    this.seats = new Int32Array(new SharedArrayBuffer(4 * SEATS)).fill(SILENT)
+    /** @type {number[]} */
+    this.descriptors = []
+    const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+    this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
+      workerData: { control, cells: this.cells, seats: this.seats, origin },
+      stdin: false,
+      execArgv: [],
+      env: process.env
+    })
+    this.thread.unref()
+    /** @type {(message: any) => void} what the supervisor says */
+    this.onControl = () => {}
+    /** The watchdog found the nearest deadline in the past: is it still right? */
+    this.onDoubt = () => {}
+    this.thread.on('message', (message) => message.doubt ? this.onDoubt() : this.onControl(message.control))
+  }
+
+  /**
+   * A client's socket has come.
+   * @param {number} fd @returns {number} its seat
+   */
+  opened (fd) {
+    let seat = this.descriptors.indexOf(SILENT)
+    if (seat < 0) seat = this.descriptors.length
+    this.descriptors[seat] = this.seats[seat] = fd
+    return seat
+  }
+
+  /** @param {number} seat */
+  closed (seat) {
+    this.descriptors[seat] = this.seats[seat] = SILENT
+  }
+
+  /** Whether part of a frame waits to be sent. @param {number} seat @param {boolean} unsent */
+  setUnsent (seat, unsent) {
+    this.seats[seat] = unsent ? SILENT : this.descriptors[seat]
+  }
+}

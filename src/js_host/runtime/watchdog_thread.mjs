@@ -1,0 +1,97 @@
+// The watchdog's thread. It keeps running while the main thread's event loop is stuck.
+
+import fs from 'node:fs'
+import net from 'node:net'
+import { parentPort, workerData } from 'node:worker_threads'
+import { NEAREST, RUNNING, SILENT } from './watchdog.mjs'
+
+/** How often it looks, and how far beyond its deadline the loop must be stuck, in ms. */
+const TICK = 150
+const GRACE = 100
+/** How long the main thread may take to show its stack, in ms: native code can not be interrupted. */
+const STACK_TIMEOUT = 150
+
+const { control, cells, seats, origin } = workerData
+const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
+let pending = ''
+/** @type {number} the nearest deadline that the main thread was asked about */
+let doubted = 0
+
+const supervisor = new net.Socket({ fd: control, readable: true, writable: false })
+supervisor.setEncoding('utf8')
+supervisor.on('data', (text) => {
+  const lines = (pending + text).split('\n')
+  pending = /** @type {string} */ (lines.pop())
+  for (const line of lines) port.postMessage({ control: JSON.parse(line) })
+})
+supervisor.on('error', die)
+supervisor.on('close', die)
+
+const ticker = setInterval(look, TICK)
+
+/** Is the event loop stuck beyond what its calls may take? */
+function look () {
+  const now = Number(process.hrtime.bigint()) / 1e6 - origin
+  const running = cells[RUNNING]
+  if (running !== 0) return now > running + GRACE ? stuck() : undefined
+  const nearest = cells[NEAREST]
+  if (nearest === 0 || now <= nearest + GRACE) return
+  // A loop that turns would have ended that call; or the cell is out of date, which a loop that turns mends.
+  if (doubted === nearest) return stuck()
+  doubted = nearest
+  port.postMessage({ doubt: true })
+}
+
+/** The main thread does not come back: say where it is, and end the process. */
+async function stuck () {
+  clearInterval(ticker)
+  const { byeFrame } = await import('./messages.mjs')
+  const { stack, where } = await mainThreadStack()
+  const message = `The JavaScript blocked the event loop beyond the deadline${where === '' ? '' : `, in ${where}`}.`
+  const report = { reason: 'stuck', message, stack }
+  for (const fd of seats) if (fd !== SILENT) writeAll(fd, byeFrame(report))
+  writeAll(control, Buffer.from(JSON.stringify({ type: 'stuck', message, stack }) + '\n'))
+  die()
+}
+
+/** @returns {Promise<{stack: string, where: string}>} */
+async function mainThreadStack () {
+  const { Session } = await import('node:inspector')
+  const session = new Session()
+  return new Promise((resolve) => {
+    const scripts = new Map()
+    setTimeout(() => resolve({ stack: '', where: 'native code (a regular expression, JSON, …), which has no stack to show' }), STACK_TIMEOUT)
+    session.connectToMainThread()
+    session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url))
+    session.on('Debugger.paused', ({ params }) => resolve(describe(params.callFrames, scripts)))
+    session.post('Debugger.enable')
+    session.post('Debugger.pause')
+  })
+}
+
+/**
+ * @param {import('node:inspector').Debugger.CallFrame[]} frames @param {Map<string, string>} scripts
+ */
+function describe (frames, scripts) {
+  const lines = frames.map(({ functionName, location, url }) => {
+    const file = (url || scripts.get(location.scriptId) || '').replace(/^file:\/\//, '')
+    return { file, text: `${functionName || '<anonymous>'} (${file}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})` }
+  })
+  const own = lines.filter(({ file }) => !file.startsWith('node:') && !file.startsWith(runtime))
+  return { stack: own.map(({ text }) => `    at ${text}`).join('\n'), where: own[0]?.text ?? lines[0]?.text ?? '' }
+}
+
+const runtime = new URL('.', import.meta.url).pathname
+
+/** @param {number} fd @param {Buffer} bytes */
+function writeAll (fd, bytes) {
+  try {
+    fs.writeSync(fd, bytes)
+  } catch {
+    // The client is gone, or reads nothing: it will see the end of the connection instead.
+  }
+}
+
+function die () {
+  process.kill(process.pid, 'SIGKILL')
+}

@@ -1,0 +1,128 @@
+// A worker: what all connections of this process share. Which calls run, by when they must be done, and draining.
+
+import { byeFrame } from './messages.mjs'
+import { Spinner } from './spin.mjs'
+import { NEAREST, RUNNING } from './watchdog.mjs'
+
+/** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
+const LINGER = 100
+
+/** What setTimeout takes at most. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export class Worker {
+  /**
+   * @param {import('./host.mjs').Host} host
+   * @param {{spin?: number, watchdog?: import('./watchdog.mjs').Watchdog | null}} [options] `spin` in microseconds
+   */
+  constructor (host, { spin = 0, watchdog = null } = {}) {
+    this.host = host
+    this.limit = host.config.requestDataLimit
+    this.spinner = new Spinner(spin)
+    this.watchdog = watchdog
+    /** What the watchdog's thread sees of this one. */
+    this.cells = watchdog?.cells ?? new Float64Array(2)
+    /** @type {Set<import('./connection.mjs').Connection>} */
+    this.connections = new Set()
+    /** @type {Map<import('./functions.mjs').Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
+    this.waiting = new Map()
+    /** @type {import('./functions.mjs').Call | null} the call whose function is on the stack now */
+    this.running = null
+    this.draining = false
+    this.onIdle = () => {}
+    if (watchdog !== null) watchdog.onDoubt = () => this.refreshNearest()
+  }
+
+  hello () {
+    const { host } = this
+    return { version: host.version, node: process.version, pid: process.pid, limit: this.limit, functions: Object.keys(host.functions) }
+  }
+
+  status () {
+    return this.host.status()
+  }
+
+  /** @param {import('./connection.mjs').Connection} connection */
+  opened (connection) {
+    this.connections.add(connection)
+  }
+
+  /** @param {import('./connection.mjs').Connection} connection */
+  closed (connection) {
+    this.connections.delete(connection)
+    this.watchdog?.closed(connection.seat)
+    if (this.draining) this.checkIdle()
+  }
+
+  /** The call's function is about to be on the stack. @param {import('./functions.mjs').Call} call */
+  begin (call) {
+    this.running = call
+    this.cells[RUNNING] = call.deadline === 0 ? Infinity : call.deadline
+  }
+
+  /** No function is on the stack. */
+  pause () {
+    this.running = null
+    this.cells[RUNNING] = 0
+  }
+
+  /**
+   * The call waits for a promise.
+   * @param {import('./functions.mjs').Call} call @param {() => void} onDeadline
+   */
+  wait (call, onDeadline) {
+    if (call.deadline === 0) return void this.waiting.set(call, undefined)
+    const left = Math.min(Math.max(call.deadline - performance.now(), 1), LONGEST_TIMER)
+    this.waiting.set(call, setTimeout(onDeadline, left))
+    if (this.cells[NEAREST] === 0 || call.deadline < this.cells[NEAREST]) this.cells[NEAREST] = call.deadline
+  }
+
+  /** The call, which waited, has ended. @param {import('./functions.mjs').Call} call */
+  done (call) {
+    clearTimeout(this.waiting.get(call))
+    this.waiting.delete(call)
+    if (this.waiting.size === 0) this.cells[NEAREST] = 0
+    if (this.draining) this.checkIdle()
+  }
+
+  /** The nearest deadline of the calls that wait. It is not kept exact at each end of a call, only when the watchdog doubts it. */
+  refreshNearest () {
+    let nearest = Infinity
+    for (const call of this.waiting.keys()) if (call.deadline !== 0 && call.deadline < nearest) nearest = call.deadline
+    this.cells[NEAREST] = nearest === Infinity ? 0 : nearest
+  }
+
+  /** Names of the functions that have not ended: one of them is behind what happens to the process now. */
+  inFlight () {
+    if (this.running !== null) return [this.running.name]
+    return [...new Set([...this.waiting.keys()].map((call) => call.name))]
+  }
+
+  /**
+   * Take no more calls, finish those that run, then call `onIdle`.
+   * @param {() => void} onIdle
+   */
+  drain (onIdle) {
+    if (this.draining) return
+    this.draining = true
+    this.onIdle = onIdle
+    const bye = byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
+    for (const connection of this.connections) connection.write(bye)
+    this.lingering = this.connections.size > 0
+    if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
+    this.checkIdle()
+  }
+
+  checkIdle () {
+    if (this.waiting.size === 0 && (!this.lingering || this.connections.size === 0)) setImmediate(this.onIdle)
+  }
+
+  /** Tell every client what becomes of its calls. @param {{reason: string, message: string, [field: string]: unknown}} bye */
+  goodbye (bye) {
+    const frame = byeFrame(bye)
+    for (const connection of this.connections) {
+      connection.write(frame)
+      connection.flush()
+    }
+  }
+}
