@@ -51,23 +51,42 @@ def port(text: str) -> int:
 
 
 def main(arguments: Namespace) -> int:
-    from .._host.sockets import listen_tcp
-
     config_file = find_config_file(arguments.config)
     config = read_status(config_file)["config"]
     address = arguments.address or config["address"]
-    wanted = config["port"] if arguments.port is None else arguments.port
-    try:
-        listener = listen_tcp(address, wanted)
-    except StartError as error:
-        raise StartError(f"{error}\nThe port is `port` in {config_file}, or `js-host run --port N`.") from error
+    listener = listen(address, config["port"] if arguments.port is None else arguments.port, config_file)
+    bound = listener.getsockname()[1]
     show_logs()
-    supervisor = make_supervisor(arguments, config_file, listener)
-    return serve(supervisor, f"{address}:{listener.getsockname()[1]}", arguments.drain_timeout)
+    supervisor = make_supervisor(arguments, config_file, listener, ("--address", address, "--port", str(bound)))
+    return serve(supervisor, f"{address}:{bound}", arguments.drain_timeout)
 
 
-def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket) -> Supervisor:
-    raise NotImplementedError
+def listen(address: str, number: int, config_file: str) -> RawSocket:
+    from .._host.sockets import listen_tcp
+
+    try:
+        return listen_tcp(address, number)
+    except StartError as error:
+        raise StartError(f"{error}\nIt is `port` in {config_file}, or the option --port.") from error
+
+
+def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket, place: tuple[str, ...]) -> Supervisor:
+    """A supervisor whose workers share the listener, and name that place in their status."""
+    from .._host.sockets import HostSockets
+    from .._host.supervisor import Supervisor, SupervisorOptions
+
+    options = SupervisorOptions(
+        config_file,
+        workers=arguments.workers,
+        path_to_node=settings.PATH_TO_NODE,
+        node_args=(*settings.NODE_ARGS, *arguments.node_arg),
+        worker_args=place,
+        start_timeout=arguments.start_timeout,
+        drain_timeout=arguments.drain_timeout,
+    )
+    sockets = HostSockets(arguments.workers)
+    sockets.add_shared(listener)
+    return Supervisor(options, sockets)
 
 
 def serve(supervisor: Supervisor, place: str, drain_timeout: float) -> int:
@@ -83,7 +102,17 @@ def serve(supervisor: Supervisor, place: str, drain_timeout: float) -> int:
         return 0
     print(f"Host listening at {place}", flush=True)
     events.get()
+    stop_listening(supervisor)
     return drain(supervisor, events, drain_timeout)
+
+
+def stop_listening(supervisor: Supervisor) -> None:
+    """Give up the shared sockets: once the workers, which drain, have closed theirs, callers are refused at once."""
+    with supervisor.lock:
+        shared = supervisor.sockets.shared if supervisor.sockets else []
+        for listener in shared:
+            listener.close()
+        shared.clear()
 
 
 def listen_to_signals() -> SimpleQueue[int]:
