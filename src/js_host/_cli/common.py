@@ -57,14 +57,14 @@ def find_config_file(named: str | None) -> str:
     return path
 
 
-def read_status(config_file: str) -> Mapping[str, Any]:
+def read_status(config_file: str, timeout: float | None = None) -> Mapping[str, Any]:
     """The status that a host of this config file would report; no host is started."""
     from .._host.config_file import read_config_file
 
     node, program = settings.get_path_to_node(), settings.get_path_to_bin()
     return read_config_file(
-        node, program, config_file, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT
-    )  # fmt: skip
+        node, program, config_file, node_args=settings.NODE_ARGS, timeout=timeout or settings.START_TIMEOUT
+    )
 
 
 def write_json(value: object) -> None:

@@ -52,7 +52,7 @@ def port(text: str) -> int:
 
 def main(arguments: Namespace) -> int:
     config_file = find_config_file(arguments.config)
-    config = read_status(config_file)["config"]
+    config = read_status(config_file, arguments.start_timeout)["config"]
     address = arguments.address or config["address"]
     listener = listen(address, config["port"] if arguments.port is None else arguments.port, config_file)
     bound = listener.getsockname()[1]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_config_file"]
 
+NEVER_SETTLED = 13
+"""Node's exit code for an `await` at the top level that nothing is left to fulfil."""
+
 
 def read_config_file(
     node: str, program: str, config_file: str, *, node_args: Sequence[str] = (), timeout: float = 30.0
@@ -32,11 +35,9 @@ def read_config_file(
         raise ConfigError(
             f"{node} can not be run: {error.strerror}. Ask `js-host doctor` which Node is found."
         ) from None
-    if ended.returncode:
-        raise ConfigError(ended.stderr.decode(errors="replace").strip() or _silent_end(config_file, ended.returncode))
     status: Mapping[str, Any] = json.loads(_last_line(ended.stdout) or "{}")
-    if not isinstance(status.get("config"), dict):
-        raise ConfigError(_silent_end(config_file, ended.returncode))
+    if ended.returncode or not isinstance(status.get("config"), dict):
+        raise ConfigError(_story(config_file, ended.returncode, ended.stderr.decode(errors="replace")))
     return status
 
 
@@ -46,7 +47,11 @@ def _last_line(output: bytes) -> bytes:
     return lines[-1] if lines and lines[-1].startswith(b"{") else b""
 
 
-def _silent_end(config_file: str, code: int) -> str:
-    return (
-        f"Node ended with exit code {code} while it loaded {config_file}, and said nothing. Does it call process.exit?"
-    )
+def _story(config_file: str, code: int, words: str) -> str:
+    """Tell why the file could not be loaded: the program's own story, or what lies behind an end without one."""
+    if code == NEVER_SETTLED:
+        return f"{config_file} never finishes loading: an `await` outside of any function waits for ever."
+    story = words.removeprefix("js-host could not start.").strip()
+    if not story:
+        return f"Node ended with code {code} while it loaded {config_file}, and said nothing. Is process.exit called?"
+    return f"{config_file} could not be loaded.\n\n{story}"
