@@ -1,0 +1,11 @@
+"""One process of one peer, from nothing to its first result: `python cold.py PEER`. It then waits for stdin's end."""
+
+import os
+import sys
+
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from benches.peers.modules import load  # noqa: E402
+
+print(load(sys.argv[1]).start().function("hello")("World"), flush=True)
+sys.stdin.read()

@@ -1,0 +1,5 @@
+"""The prototype, spinning as we do."""
+
+from ..prototype import Prototype
+
+start = Prototype

@@ -1,0 +1,7 @@
+"""The prototype, asleep while it waits."""
+
+from ..prototype import Prototype
+
+
+def start() -> Prototype:
+    return Prototype(spin_us=0)
