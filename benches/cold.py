@@ -7,5 +7,6 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from benches.peers.modules import load  # noqa: E402
 
-print(load(sys.argv[1]).start().function("hello")("World"), flush=True)
+peer = load(sys.argv[1]).start()
+print(peer.function("hello")("World"), flush=True)
 sys.stdin.read()

@@ -28,12 +28,12 @@ class Plan(NamedTuple):
     """Why a peer is not there."""
     whole: bool
     """Is this a full run, one to keep?"""
+    ours: str
+    """The Python of all that needs no package of its own."""
+    theirs: str
 
     def python(self, peer: Peer) -> str:
-        """Peers have a venv of their own; whoever needs no package does without it."""
-        if not self.missing and self.scale < 1:
-            return sys.executable
-        return workplace.python_of(workplace.THEIRS if peer.packages else workplace.OURS)
+        return self.theirs if peer.packages else self.ours
 
 
 def quick(options: argparse.Namespace) -> Plan:
@@ -42,19 +42,37 @@ def quick(options: argparse.Namespace) -> Plan:
 
     node = options.node or find_node(None).path
     os.makedirs(workplace.WORK, exist_ok=True)
-    cases = [case for case in CASES if not (case.large or case.hogs or case.function == "renderPage")]
-    peers = {name: PEERS[name] for name in options.peers or QUICK_PEERS}
-    env = workplace.environment(node)
-    return Plan(chosen(options, cases), True, peers, options.rounds or 1, 0.1, node, env, {}, whole=False)
+    small = [case for case in CASES if not (case.large or case.hogs or case.function == "renderPage")]
+    return Plan(
+        cases=chosen(options, small),
+        starts=True,
+        peers={name: PEERS[name] for name in options.peers or QUICK_PEERS},
+        rounds=options.rounds or 1,
+        scale=0.1,
+        node=node,
+        env=workplace.environment(node),
+        missing={},
+        whole=False,
+        ours=sys.executable,
+        theirs=sys.executable,
+    )
 
 
 def full(options: argparse.Namespace) -> Plan:
     node, missing = workplace.install(options.node)
-    peers = {name: PEERS[name] for name in options.peers or PEERS if name not in missing}
-    starts = not options.cases or bool({*STARTS} & {*options.cases})
-    whole = not options.peers and not options.cases
-    env = workplace.environment(node)
-    return Plan(chosen(options, CASES), starts, peers, options.rounds or ROUNDS, 1, node, env, missing, whole)
+    return Plan(
+        cases=chosen(options, CASES),
+        starts=not options.cases or bool({*STARTS} & {*options.cases}),
+        peers={name: PEERS[name] for name in options.peers or PEERS if name not in missing},
+        rounds=options.rounds or ROUNDS,
+        scale=1,
+        node=node,
+        env=workplace.environment(node),
+        missing=missing,
+        whole=not options.peers and not options.cases,
+        ours=workplace.python_of(workplace.OURS),
+        theirs=workplace.python_of(workplace.THEIRS),
+    )
 
 
 def chosen(options: argparse.Namespace, cases: list[Case]) -> list[Case]:

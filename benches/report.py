@@ -69,6 +69,11 @@ def number(value: float | None) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def measured(found: Medians) -> dict[str, str]:
+    """Who took part, by title, in the table's order."""
+    return {who: title for who, title in WHO.items() if any(who in figures for figures in found.values())}
+
+
 def calls_table(found: Medians) -> str:
     shown = [case for case in CASES if case.name in found]
     columns = [(case.name, "p50", case.title) for case in shown]
@@ -76,14 +81,14 @@ def calls_table(found: Medians) -> str:
         columns.insert(1, ("tiny", "p99", "its p99"))
     rows = [
         [title, *(number(found[case].get(who, {}).get(figure)) for case, figure, _ in columns)]
-        for who, title in WHO.items()
+        for who, title in measured(found).items()
     ]
     return table(["", *(title for _, _, title in columns)], rows)
 
 
 def ratios_table(found: Medians) -> str:
     shown = [case for case in CASES if case.name in found]
-    rows = [[title, *(times_ours(found[case.name], who) for case in shown)] for who, title in WHO.items()]
+    rows = [[title, *(times_ours(found[case.name], who) for case in shown)] for who, title in measured(found).items()]
     return table(["", *(case.title for case in shown)], rows)
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from time import perf_counter
 
 from catalogue import catalogue
-from js_host.js_host import JSHost
 from packages import install_packages
+
+from js_host.js_host import JSHost
 
 HERE = Path(__file__).parent
 
