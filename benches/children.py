@@ -7,6 +7,7 @@ import tempfile
 from typing import Any
 
 from .paths import ROOT
+from .processes import kill_tree
 
 PATIENCE = 60
 
@@ -48,7 +49,7 @@ class Child:
         return read
 
     def failed(self, why: str) -> dict[str, Any]:
-        self.process.kill()
+        kill_tree(self.process.pid)
         self.errors.seek(0)
         said = self.errors.read().decode(errors="replace").strip().splitlines()
         self.failure = ": ".join([why, *said[-1:]])
@@ -61,6 +62,6 @@ class Child:
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                kill_tree(self.process.pid)
         self.process.wait()
         self.errors.close()

@@ -10,3 +10,5 @@ from benches.peers.modules import load  # noqa: E402
 peer = load(sys.argv[1]).start()
 print(peer.function("hello")("World"), flush=True)
 sys.stdin.read()
+peer.close()
+os._exit(0)  # some engines hang in their own finalisers

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from . import workplace
 from .cases import BY_NAME, CASES, Case
+from .paths import WORK
 from .peers.table import PEERS, Peer
 
 ROUNDS = 9
@@ -41,7 +42,7 @@ def quick(options: argparse.Namespace) -> Plan:
     from js_host._host.node import find_node
 
     node = options.node or find_node(None).path
-    os.makedirs(workplace.WORK, exist_ok=True)
+    os.makedirs(WORK, exist_ok=True)
     small = [case for case in CASES if not (case.large or case.hogs or case.function == "renderPage")]
     return Plan(
         cases=chosen(options, small),

@@ -5,9 +5,9 @@ import subprocess
 from time import perf_counter as now
 
 from .paths import HERE
+from .processes import descendants, kill_tree, resident_mb
 
 COLD = os.path.join(HERE, "cold.py")
-PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1_000_000
 
 
 def cold_start(module: str, python: str, env: dict[str, str]) -> dict[str, float]:
@@ -22,8 +22,8 @@ def cold_start(module: str, python: str, env: dict[str, str]) -> dict[str, float
     memory = {"python_mb": resident_mb(process.pid), "node_mb": sum(map(resident_mb, descendants(process.pid)))}
     try:
         process.communicate(timeout=5)
-    except subprocess.TimeoutExpired:  # some engines hang in their own finalisers
-        process.kill()
+    except subprocess.TimeoutExpired:
+        kill_tree(process.pid)
         process.communicate()
     return {"ms": spent, **memory} if b"Hello, World!" in line else {"error": f"it printed {line!r}"}  # type: ignore[dict-item]
 
@@ -47,28 +47,3 @@ def import_time(python: str, env: dict[str, str], times: int = 5) -> dict[str, f
         bare = run_time([python, "-c", "0"], env)
         pairs.append(run_time([python, "-c", "import js_host"], env) - bare)
     return {"ms": sorted(pairs)[times // 2]}
-
-
-def resident_mb(pid: int) -> float:
-    try:
-        with open(f"/proc/{pid}/statm") as file:
-            return int(file.read().split()[1]) * PAGE_MB
-    except OSError:
-        return 0
-
-
-def descendants(pid: int) -> list[int]:
-    """The children of a process, and theirs."""
-    found = []
-    for child in children(pid):
-        found += [child, *descendants(child)]
-    return found
-
-
-def children(pid: int) -> list[int]:
-    """Every thread of a process may have started some."""
-    listed = ""
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/children") as file:
-            listed += file.read() + " "
-    return [int(child) for child in listed.split()]

@@ -75,17 +75,14 @@ def wheel_directory() -> str:
 
 def put_on_path(node: str, wheel: str) -> None:
     """`node` and `npm` by name: peers look for them on PATH, some while they are installed."""
-    os.makedirs(BIN, exist_ok=True)
-    npm = os.path.join(wheel, "lib", "node_modules", "npm", "bin", "npm-cli.js")
-    for name, command in (("node", f'"{node}"'), ("npm", f'"{node}" "{npm}"')):
-        path = os.path.join(BIN, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nexec {command} "$@"\n')
-        os.chmod(path, 0o755)
-    # The real binary: a shell in between would be measured too.
-    link = os.path.join(BIN, "node")
-    os.remove(link)
-    os.symlink(node, link)
+    shutil.rmtree(BIN, ignore_errors=True)
+    os.makedirs(BIN)
+    os.symlink(node, os.path.join(BIN, "node"))
+    npm = os.path.join(BIN, "npm")
+    program = os.path.join(wheel, "lib", "node_modules", "npm", "bin", "npm-cli.js")
+    with open(npm, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec "{node}" "{program}" "$@"\n')
+    os.chmod(npm, 0o755)
 
 
 def npm_install(directory: str, package: dict[str, object]) -> str:
