@@ -11,3 +11,26 @@ they are first used.
 """
 
 __version__ = "1.0.0"
+
+__all__ = ["Function", "JSHost", "__version__"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .function import Function
+    from .js_host import JSHost
+
+_HOMES = {"Function": "function", "JSHost": "js_host"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -125,7 +125,7 @@ class FunctionError(JSHostError):
 
 
 class FunctionTimeout(JSHostError, TimeoutError):
-    """No result came before the deadline. Where a stuck loop was the reason, `stack` shows the JavaScript that spins."""
+    """No result came before the deadline. Where a stuck loop was the reason, `stack` shows the JavaScript."""
 
     maybe_executed = True
 

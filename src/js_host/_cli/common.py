@@ -37,10 +37,11 @@ def add_json_argument(parser: ArgumentParser) -> None:
 
 def open_host(arguments: Namespace) -> JSHost:
     """The host that runs at --url, or one of our own; to be used in a `with`."""
-    place = {"root_url": root_url(arguments)} if arguments.url else {"config_file": find_config_file(arguments.config)}
+    url = root_url(arguments) if arguments.url else None
+    config_file = None if url else find_config_file(arguments.config)
     from ..js_host import JSHost  # after what may be wrong with the arguments was said
 
-    return JSHost(**place)
+    return JSHost(config_file, root_url=url)
 
 
 def root_url(arguments: Namespace) -> str:

@@ -15,6 +15,7 @@ from .sync import Connection, NotSent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
@@ -38,7 +39,7 @@ class Lane:
 
     __slots__ = ("address", "connections", "idle", "is_ready", "slot")
 
-    def __init__(self, address: Address, slot: object = None, is_ready: Callable[[], bool] | None = None) -> None:
+    def __init__(self, address: Address, slot: Any = None, is_ready: Callable[[], bool] | None = None) -> None:
         self.address = address
         self.slot = slot
         self.is_ready = is_ready

@@ -19,6 +19,11 @@ def can_spin() -> bool:
     return _processors() >= 2
 
 
+def spin_time(allowed: bool) -> int:
+    """How long both sides are to poll, in microseconds: 0 where it is not allowed or does no good."""
+    return int(SPIN * 1e6) if allowed and can_spin() else 0
+
+
 def _processors() -> float:
     try:
         allowed = len(os.sched_getaffinity(0))

@@ -31,11 +31,11 @@ export class Connection {
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
     /** Where the watchdog knows this connection. */
-    this.seat = worker.watchdog?.opened(handle.fd) ?? -1
+    this.seat = worker.watchdog?.opened(source.fd ?? source.handle.fd) ?? -1
     this.flush = this.flush.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
     this.socket = new net.Socket({
-      handle,
+      ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     })
     this.socket.on('error', () => {})        // a reset is followed by 'close', which says all there is to say

@@ -1,0 +1,164 @@
+"""Calls over plain HTTP, for hosts that do not speak frames: the original js-host, or one behind a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+from collections import deque
+
+import msgspec
+
+from .._wire.values import encode
+from ..exceptions import (
+    ConnectionError,
+    FunctionError,
+    FunctionTimeout,
+    PayloadTooLarge,
+    UnexpectedResponse,
+    UnknownFunction,
+    ValueNotSupported,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._wire.results import Decoder
+    from .address import Address
+
+JSON = "application/json"
+BYTES = "application/octet-stream"
+
+
+class HttpLink:
+    """The way to a host that answers `POST /function/<name>`, on connections that are kept alive."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._idle: deque[_Connection] = deque()
+
+    def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+        """Call a function and return its decoded result."""
+        data, attachments = encode(value)
+        if attachments is not None:
+            raise ValueNotSupported(
+                f"The data for {name.decode()} holds what JSON can not say (bytes, dates, sets, big integers …), and "
+                f"the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
+            )
+        # The hash lets a cache in between tell one call from another.
+        path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
+        status, kind, body = self._request("POST", path, data, timeout)
+        return _result(status, kind, body, name.decode(), decode)
+
+    def status(self, timeout: float | None) -> object:
+        """What `GET /status` says."""
+        status, _, body = self._request("GET", "/status", None, timeout)
+        try:
+            if status == 200:
+                return msgspec.json.decode(body)
+        except msgspec.DecodeError:
+            pass
+        raise UnexpectedResponse(f"{self.address}/status does not answer as a host does: {status} {body[:200]!r}")
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _request(self, method: str, path: str, data: bytes | None, timeout: float | None) -> tuple[int, str, bytes]:
+        connection = self._take(timeout)
+        try:
+            connection.request(
+                method, self.address.path + path, data, {"Content-Type": JSON} if data is not None else {}
+            )
+            response = connection.getresponse()
+            body = response.read()
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, TimeoutError):
+                raise FunctionTimeout(f"The host at {self.address} gave no result before the deadline.") from None
+            if isinstance(error, (OSError, http.client.HTTPException)):
+                message = f"The host at {self.address} did not answer: {error}"
+                raise ConnectionError(message, maybe_executed=connection.was_open) from None
+            raise
+        if response.will_close:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return response.status, response.headers.get_content_type(), body
+
+    def _take(self, timeout: float | None) -> _Connection:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break
+            if connection.is_usable():
+                connection.set_timeout(timeout)
+                return connection
+            connection.close()
+        return _Connection(self.address, timeout)
+
+
+class _Connection(http.client.HTTPConnection):
+    """One kept-alive connection, to a Unix socket or a TCP address."""
+
+    def __init__(self, address: Address, timeout: float | None) -> None:
+        super().__init__(address.authority, timeout=timeout)
+        self._address = address
+        self.was_open = False
+
+    def connect(self) -> None:
+        self.sock = socket.socket(self._address.family, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(self._address.target)
+        except OSError as error:
+            raise ConnectionError(f"No host answers at {self._address}: {error.strerror or error}.") from None
+        self.was_open = True
+
+    def is_usable(self) -> bool:
+        """Whether the other end has not closed it while it was idle."""
+        try:
+            self.sock.settimeout(0)
+            self.sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def set_timeout(self, timeout: float | None) -> None:
+        self.timeout = timeout
+        self.sock.settimeout(timeout)
+
+
+def _quote(name: bytes) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")
+
+
+def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder) -> object:
+    if status == 200:
+        if kind == JSON:
+            return decode(body, None)
+        if kind == BYTES:
+            return decode(b'{"$":["bytes",0]}', [body])
+        return decode(msgspec.json.encode(body.decode("utf-8", "replace")), None)
+    text = body.decode("utf-8", "replace")
+    if status == 500:
+        raise _function_error(text, function)
+    if status == 404:
+        raise UnknownFunction(f"{function}: {text}")
+    if status == 413:
+        raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
+    raise UnexpectedResponse(f"Called function {function!r}. The host answered {status}: {text[:2000]}")
+
+
+def _function_error(stack: str, function: str) -> FunctionError:
+    """The error that the host wrote as its stack: `TypeError: it is so`, and the lines of the stack."""
+    head = stack.split("\n", 1)[0]
+    name, colon, message = head.partition(": ")
+    if not colon or not name.isidentifier():
+        name, message = "Error", head
+    return FunctionError(message, function=function, name=name, stack=stack)
