@@ -1,0 +1,207 @@
+"""Why a worker ended, in words: from its exit status, its own last report, and what it printed. No I/O."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+from js_host._host.worker_process import UNKNOWN_STATUS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+__all__ = ["WorkerEnd", "describe_end"]
+
+LINES_SHOWN = 20
+
+OUT_OF_MEMORY = re.compile(r"heap out of memory|Reached heap limit|process out of memory|Ineffective mark-compacts")
+PLACE = re.compile(r"(?:file://)?(/[^\s():]+:\d+)")
+
+KNOWN_CODES = {
+    9: "Node did not accept its arguments",
+    13: "a top-level `await` never settled and nothing was left to wait for",
+    126: "the program was found but could not be run",
+    127: "a program that it needs was not found",
+}
+
+
+class WorkerEnd:
+    """How one worker process ended.
+
+    `kind` is one of stopped, killed, refused, stuck, crashed, out-of-memory, exit, signal, lost, not-spawned.
+    `reason` continues the sentence "Worker 0 …"; `str()` of this is the whole story with the last lines printed.
+    `code` and `signal` are what the system said; `function` and `stack` the JavaScript that was to blame, where
+    it is known; `error` is what the worker itself reported.
+    """
+
+    __slots__ = ("code", "error", "function", "kind", "lines", "pid", "reason", "signal", "stack", "worker")
+
+    def __init__(
+        self,
+        worker: int,
+        pid: int,
+        kind: str,
+        reason: str,
+        *,
+        status: int = UNKNOWN_STATUS,
+        lines: Sequence[str] = (),
+        function: str | None = None,
+        stack: str | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.worker = worker
+        self.pid = pid
+        self.kind = kind
+        self.reason = reason
+        self.code, self.signal = _code_and_signal(status)
+        self.lines = tuple(lines)
+        self.function = function
+        self.stack = stack
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"<WorkerEnd {self.kind}: worker {self.worker} (pid {self.pid}) {self.reason}>"
+
+    def __str__(self) -> str:
+        head = f"Worker {self.worker} (pid {self.pid}) {self.reason}."
+        return f"{head}\n{said}" if (said := self.last_words()) else head
+
+    def last_words(self) -> str:
+        """Return what it printed last, set in, or nothing."""
+        if not self.lines:
+            return ""
+        return "\n".join(["It printed last:", *(f"  | {line}" for line in self.lines[-LINES_SHOWN:])])
+
+
+def describe_end(
+    worker: int,
+    pid: int,
+    status: int,
+    *,
+    reports: Mapping[str, Mapping[str, Any]],
+    killed: str | None = None,
+    lines: Sequence[str] = (),
+    flags: Sequence[str] = (),
+) -> WorkerEnd:
+    """Say why a worker ended. `killed` is our own reason where we did it, `flags` are Node's arguments."""
+    kind, reason, details = _verdict(status, reports, killed, lines, flags)
+    return WorkerEnd(worker, pid, kind, reason, status=status, lines=lines, **details)
+
+
+def _verdict(
+    status: int,
+    reports: Mapping[str, Mapping[str, Any]],
+    killed: str | None,
+    lines: Sequence[str],
+    flags: Sequence[str],
+) -> tuple[str, str, dict[str, Any]]:
+    """Judge by the best witness: the worker's own words, then our deed, its output, and the system's status."""
+    for kind, tell in (("failed", _refused), ("stuck", _stuck), ("crashed", _crashed)):
+        if kind in reports:
+            return tell(reports[kind])
+    if killed:
+        return ("stopped" if killed == STOPPED else "killed"), killed, {}
+    if status != UNKNOWN_STATUS and os.WIFSIGNALED(status):
+        return _by_signal(os.WTERMSIG(status), lines, flags)
+    if "exit" in reports and reports["exit"].get("code") not in KNOWN_CODES:
+        return _by_exit(reports["exit"])
+    if status == UNKNOWN_STATUS:
+        return "lost", "ended, and another part of this program collected its exit status", {}
+    code = os.waitstatus_to_exitcode(status)
+    return "exit", f"exited with code {code}" + (f": {KNOWN_CODES[code]}" if code in KNOWN_CODES else ""), {}
+
+
+STOPPED = "was stopped"
+"""The reason for our own ending of a worker when its host stops."""
+
+
+def _refused(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    error = _mapping(report.get("error"))
+    return "refused", f"could not load the config: {_headline(error)}", {"error": error, "stack": _stack(error)}
+
+
+def _stuck(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    stack, function = _stack(report), _text(report.get("function"))
+    found = PLACE.search(stack or "")
+    place = f" ({found[1]})" if found else ""
+    reason = f"was ended by its watchdog: its event loop was stuck in {function or 'JavaScript'}{place}"
+    return "stuck", reason, {"function": function, "stack": stack, "error": report}
+
+
+def _crashed(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    error = _mapping(report.get("error"))
+    reason = f"crashed with an uncaught exception: {_headline(error)}"
+    return "crashed", reason, {"error": error, "stack": _stack(error), "function": _text(report.get("function"))}
+
+
+def _by_signal(number: int, lines: Sequence[str], flags: Sequence[str]) -> tuple[str, str, dict[str, Any]]:
+    name = _signal_name(number)
+    for line in lines:
+        if found := OUT_OF_MEMORY.search(line):
+            return "out-of-memory", f"ran out of memory ({name}, {found[0]!r}){_memory_advice(flags)}", {}
+    if number == signal.SIGKILL:
+        why = "by hand, or by the system or a container's limit for want of memory"
+        return "signal", f"was killed by {name} (not by js-host: {why})", {}
+    return "signal", f"was killed by {name}", {}
+
+
+def _by_exit(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    code = report.get("code")
+    names = [str(name) for name in _sequence(report.get("functions"))]
+    call = f"process.exit({code})"
+    function = names[0] if len(names) == 1 else None
+    if function:
+        why = f"function {function!r} called {call}"
+    else:
+        running = f"{', '.join(map(repr, names))} were" if names else "no function was"
+        why = f"{call} was called while {running} running"
+    return "exit", f"exited with code {code}: {why}", {"function": function, "error": report}
+
+
+def _memory_advice(flags: Sequence[str]) -> str:
+    for flag in flags:
+        if flag.startswith("--max-old-space-size"):
+            return f": its limit is {flag}; give it more, or look for what holds on to memory"
+    return ": give it more with Node's flag --max-old-space-size=<MB>, or look for what holds on to memory"
+
+
+def _headline(error: Mapping[str, Any]) -> str:
+    """Return "TypeError: x is not a function", on one line."""
+    name, message = _text(error.get("name")) or "Error", _text(error.get("message")) or ""
+    return f"{name}: {message}".split("\n")[0].removesuffix(": ")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _code_and_signal(status: int) -> tuple[int | None, int | None]:
+    if status == UNKNOWN_STATUS:
+        return None, None
+    code = os.waitstatus_to_exitcode(status)
+    return (code, None) if code >= 0 else (None, -code)
+
+
+def _stack(report: Mapping[str, Any]) -> str | None:
+    return _text(report.get("stack"))
+
+
+# A worker's words are JSON, but their shape is not to be trusted: functions run in the same process.
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else ()

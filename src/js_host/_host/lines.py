@@ -1,0 +1,115 @@
+"""What a worker prints, as lines: split, bounded, made safe for a log, and told apart from records. No I/O.
+
+A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record.
+Every other line is raw output: of the program itself, a native addon, or a child process.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["LineSplitter", "LogLine", "read_line", "safe"]
+
+LONGEST_LINE = 65536
+RECORD = "\x1e"
+LEVELS = {
+    "trace": 10,
+    "debug": 10,
+    "log": 20,
+    "info": 20,
+    "warn": 30,
+    "warning": 30,
+    "error": 40,
+    "fatal": 50,
+}
+RAW_LEVELS = {"stdout": "info", "stderr": "warn"}
+
+
+class LogLine:
+    """One line for the log: from which worker (and process), at which level, saying what."""
+
+    __slots__ = ("level", "logger", "pid", "text", "worker")
+
+    def __init__(self, level: str, text: str, worker: int, pid: int, logger: str = "js_host.worker") -> None:
+        self.level = level
+        self.text = text
+        self.worker = worker
+        self.pid = pid
+        self.logger = logger
+
+    @property
+    def levelno(self) -> int:
+        """The level as `logging` counts it."""
+        return LEVELS.get(self.level, 20)
+
+
+def read_line(stream: str, line: str) -> tuple[str, str]:
+    """Return level and text of a line of a stream: a record's own, or those of raw output."""
+    if line.startswith(RECORD):
+        try:
+            record = json.loads(line[1:])
+            return str(record["level"]), safe(str(record["text"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass  # forged, or cut because it was too long: shown as what it is, raw output
+    return RAW_LEVELS[stream], safe(line)
+
+
+# No character that a terminal or a reader of logs obeys, save the tabulator and the end of a line.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+
+
+def safe(text: str) -> str:
+    """Make text harmless in a log: controls are shown, lone surrogates too, and further lines are set in.
+
+    So what a function prints can not pass for a line of its own, whatever data it prints.
+    """
+    if not text.isprintable():
+        text = text.translate(_CONTROLS).replace("\n", "\n    ")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class LineSplitter:
+    """Bytes in, in any pieces; whole lines out. A longer line than the limit comes in several pieces."""
+
+    __slots__ = ("_limit", "_rest")
+
+    def __init__(self, limit: int = LONGEST_LINE) -> None:
+        self._limit = limit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take more bytes; return the lines that they complete. CR LF and CR end a line as LF does."""
+        data = (self._rest + data).replace(b"\r\n", b"\n")
+        held = b"\r" if data.endswith(b"\r") else b""  # the LF may be in the next piece
+        *lines, rest = data[: len(data) - len(held)].replace(b"\r", b"\n").split(b"\n")
+        *pieces, rest = self._pieces(rest)
+        self._rest = rest + held
+        return [_text(piece) for line in lines for piece in self._pieces(line)] + [_text(piece) for piece in pieces]
+
+    def flush(self) -> list[str]:
+        """Return what is left when nothing more will come."""
+        rest, self._rest = self._rest, b""
+        return [_text(rest.rstrip(b"\r"))] if rest else []
+
+    def _pieces(self, line: bytes) -> Iterator[bytes]:
+        while len(line) > self._limit:
+            end = _character_start(line, self._limit)
+            yield line[:end]
+            line = line[end:]
+        yield line
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")
+
+
+def _character_start(data: bytes, position: int) -> int:
+    """Return the nearest position, this or up to three before it, at which no UTF-8 character is cut."""
+    for back in range(4):
+        if data[position - back] & 0xC0 != 0x80:
+            return position - back
+    return position

@@ -1,0 +1,75 @@
+"""The supervisors of this process, and what must happen to all of them when it forks or ends.
+
+A forked child owns none of its parent's workers: it closes the descriptors it got and forgets them.
+(Kept open in a child, a control channel would keep a worker alive after its supervisor's death.)
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from js_host._host.supervisor import Supervisor
+
+__all__ = ["enter", "leave"]
+
+_lock = _thread.allocate_lock()
+_living: set[Supervisor] = set()
+_held: list[Supervisor] = []
+_hooked = False
+
+
+def enter(supervisor: Supervisor) -> None:
+    """Count a supervisor among the living, before it starts anything. Not to be called with its lock held."""
+    global _hooked
+    with _lock:
+        _living.add(supervisor)
+        hook, _hooked = not _hooked, True
+    if hook:
+        _install_hooks()
+
+
+def leave(supervisor: Supervisor) -> None:
+    """Forget a supervisor that has ended. Not to be called with its lock held."""
+    with _lock:
+        _living.discard(supervisor)
+
+
+def _install_hooks() -> None:
+    import atexit
+
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    atexit.register(_stop_all)
+
+
+def _before_fork() -> None:
+    """Wait until no supervisor is in the middle of a change, so that the child sees true descriptors."""
+    _lock.acquire()
+    for supervisor in _living:
+        supervisor.lock.acquire()
+        _held.append(supervisor)
+
+
+def _after_in_parent() -> None:
+    while _held:
+        _held.pop().lock.release()
+    _lock.release()
+
+
+def _after_in_child() -> None:
+    for supervisor in _held:
+        supervisor.disown()
+    _living.clear()
+    _after_in_parent()
+
+
+def _stop_all() -> None:
+    """At the end of Python: stop all hosts at once, then wait for them."""
+    with _lock:
+        supervisors = list(_living)
+    for supervisor in supervisors:
+        supervisor.ask_to_stop(supervisor.options.exit_timeout)
+    for supervisor in supervisors:
+        supervisor.stop(supervisor.options.exit_timeout)

@@ -1,0 +1,112 @@
+"""From the lines of workers to Python's `logging`, in a thread of its own.
+
+The supervisor must see a death at once and keep the pipes of its workers empty (a full one would
+stop their event loops), so it never waits for a log handler. Lines queue here; where a handler is
+slower than a worker prints, the queue is bounded, and what did not fit is counted and told.
+
+The loggers are `js_host.worker` (what workers print) and `js_host.supervisor` (what became of
+them), each record with `worker`, `pid` and `level`. The root logger is never touched.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from js_host._host.lines import LogLine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterable
+
+__all__ = ["LogForwarder"]
+
+MOST_WAITING = 10_000
+
+
+class LogForwarder:
+    """A queue of lines and the thread that hands them to `logging`, started by the first line.
+
+    Thread-safe: one condition guards the queue; handlers run outside of it.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        self._changed = threading.Condition()
+        self._lines: deque[LogLine] = deque()
+        self._dropped = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def put(self, lines: Iterable[LogLine]) -> None:
+        """Queue lines. Never waits."""
+        with self._changed:
+            for line in lines:
+                if len(self._lines) < self._most:
+                    self._lines.append(line)
+                else:
+                    self._dropped += 1
+            if self._lines:
+                self._ensure_thread()
+                self._changed.notify()
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Let the lines that wait be handled, for at most so long, and end the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="js-host-logs", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        import logging
+
+        logging.getLogger("js_host").addHandler(_null_handler())
+        while batch := self._next_batch():
+            for line in batch:
+                _emit(line)
+
+    def _next_batch(self) -> list[LogLine]:
+        """Wait for lines. Returns none when all was handled and nothing more will come."""
+        with self._changed:
+            while not self._lines and not self._closed:
+                self._changed.wait()
+            batch = list(self._lines)
+            self._lines.clear()
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            batch.append(_dropped_line(dropped))
+        return batch
+
+
+def _emit(line: LogLine) -> None:
+    """Log one line. What a handler raises is its own affair: the next line is as good as the first."""
+    import logging
+
+    extra = {"worker": line.worker, "pid": line.pid, "level": line.level}
+    try:
+        logging.getLogger(line.logger).log(line.levelno, "%s", line.text, extra=extra)
+    except BaseException:
+        pass
+
+
+def _null_handler() -> logging.Handler:
+    """Without any handler of the program's, `logging` would print warnings to stderr; a library keeps quiet."""
+    import logging
+
+    for handler in logging.getLogger("js_host").handlers:
+        if isinstance(handler, logging.NullHandler):
+            return handler
+    return logging.NullHandler()
+
+
+def _dropped_line(count: int) -> LogLine:
+    text = f"{count} lines of workers were dropped: they print faster than the log handlers take them"
+    return LogLine("warn", text, -1, 0, "js_host.supervisor")

@@ -1,0 +1,85 @@
+"""The text of a StartError: what failed, where in the code, why, and what to do. No I/O."""
+
+from __future__ import annotations
+
+from js_host._host.endings import WorkerEnd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+__all__ = ["start_story"]
+
+FRAMES_SHOWN = 5
+
+
+def start_story(config_file: str, end: WorkerEnd, *, node: str, node_fault: str | None = None) -> str:
+    """Tell why a host could not start, from how its first worker ended."""
+    parts = [f"The host of {config_file} could not start."]
+    if node_fault:
+        parts.append(node_fault)
+    elif end.kind == "refused":
+        parts += _error_story(end.error or {})
+    else:
+        parts += _end_story(config_file, end)
+    if words := end.last_words():
+        parts.append(words)
+    parts.append(f"Node: {node}")
+    return "\n".join(parts)
+
+
+def _end_story(config_file: str, end: WorkerEnd) -> Iterator[str]:
+    if end.kind == "crashed":
+        yield "While it loaded the config, its worker crashed with an uncaught exception:"
+        yield from _error_story(end.error or {})
+    elif end.kind == "killed":
+        yield f"Its worker {end.reason}. {SLOW_START.format(file=config_file)}"
+    elif end.kind == "exit" and end.error is not None:
+        yield f"Its worker exited with code {end.code} while it loaded the config. {EXIT.format(file=config_file)}"
+    elif end.code == UNSETTLED:
+        yield f"Its worker {end.reason}. {UNSETTLED_AWAIT.format(file=config_file)}"
+    else:
+        yield f"Its worker {end.reason}."
+
+
+UNSETTLED = 13
+UNSETTLED_AWAIT = "Look in {file}, and in what it imports, for an `await` outside of any function."
+SLOW_START = (
+    "Look in {file}, and in what it imports, for an `await` outside of any function that never settles, or for a long "
+    "computation. If it is only slow, allow a longer start."
+)
+EXIT = "Something in {file}, or in what it imports, called process.exit(): remove that, or move it into a function."
+
+
+def _error_story(error: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    place = _place(error)
+    if place:
+        yield f"  {place}"
+    frame = error.get("frame")
+    if isinstance(frame, str) and frame.strip():
+        yield _set_in(frame.strip("\n"), "    ")
+    name, message = error.get("name") or "Error", error.get("message") or ""
+    yield _set_in(f"{name}: {message}", "  ")
+    yield from _own_frames(error.get("stack"))
+    yield ""
+    if error.get("hint"):
+        yield f"Hint: {error['hint']}"
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    file, line = error.get("file"), error.get("line")
+    return f"{file}:{line}" if file and line else str(file or "")
+
+
+def _own_frames(stack: object) -> Iterator[str]:
+    """Yield the first frames of the user's own code; those inside Node help nobody."""
+    if isinstance(stack, str):
+        frames = [line.strip() for line in stack.splitlines() if line.strip().startswith("at ")]
+        own = [frame for frame in frames if "node:internal" not in frame and "/js_host/runtime/" not in frame]
+        yield from (f"    {frame}" for frame in own[:FRAMES_SHOWN])
+
+
+def _set_in(text: str, by: str) -> str:
+    return "\n".join(by + line for line in text.splitlines())

@@ -1,0 +1,214 @@
+"""One Node process: spawned with the descriptors that it needs, ended, and reaped.
+
+`os.posix_spawn` starts it without a fork of this Python and without importing `subprocess`. It
+gets a session of its own, so that Ctrl-C in a terminal reaches Python and not Node, default signal
+dispositions, and an empty signal mask, whatever those of this thread are.
+"""
+
+from __future__ import annotations
+
+import _socket
+import fcntl
+import os
+
+from js_host._host.sockets import RawSocket
+from js_host.exceptions import StartError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+__all__ = ["UNKNOWN_STATUS", "ExecFailed", "WorkerProcess", "worker_environment"]
+
+CONTROL, PRIVATE, FIRST_SHARED = 3, 4, 5
+
+# By number, as POSIX has them: HUP, INT, QUIT, PIPE, ALRM, TERM. `signal` would import `enum` for their names.
+SIGNALS_RESET = (1, 2, 3, 13, 14, 15)
+SIGKILL = 9
+
+# What a Node that started this Python has put there for its own child: a worker must not take it for its own.
+NOT_INHERITED = ("NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID")
+
+
+UNKNOWN_STATUS = -1
+"""Somebody else collected the process (`os.wait`, or SIGCHLD ignored), so how it ended is lost."""
+
+
+class ExecFailed(StartError):
+    """The system did not run the program at all."""
+
+    def __init__(self, message: str, error: OSError) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class WorkerProcess:
+    """A running worker, as seen from here: its pid, our end of its control channel, and what it prints.
+
+    The pid is used only until it is reaped: after that, it may be somebody else's.
+    """
+
+    __slots__ = ("control", "output", "pid", "pidfd", "status")
+
+    def __init__(self, pid: int, control: int, output: dict[str, int]) -> None:
+        self.pid = pid
+        self.control = RawSocket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, control)
+        self.output = output
+        self.pidfd = _open_pidfd(pid)
+        self.status: int | None = None
+
+    @classmethod
+    def spawn(
+        cls, path: str, argv: Sequence[str], env: Mapping[str, str], *, slot: int, private: int, shared: Sequence[int]
+    ) -> WorkerProcess:
+        """Start `path` with `argv` and the descriptors named in its last arguments."""
+        ours: list[int] = []
+        theirs: list[int] = []
+        try:
+            control = _control_pair(ours, theirs)
+            output = {name: _pipe(ours, theirs) for name in ("stdout", "stderr")}
+            targets = _targets(theirs, private, shared)
+            pid = _posix_spawn(path, [path, *argv, *_descriptor_arguments(slot, len(shared))], env, targets)
+            return cls(pid, control, output)
+        except OSError as error:
+            _close_all(ours)
+            raise ExecFailed(f"{path} could not be started: {error.strerror}.", error) from error
+        except BaseException:
+            _close_all(ours)
+            raise
+        finally:
+            _close_all(theirs)
+
+    def kill(self) -> None:
+        """End it now. Does nothing if it has ended."""
+        if self.status is not None:
+            return
+        try:
+            if self.pidfd >= 0:
+                _kill_by_pidfd(self.pidfd)
+            else:
+                os.kill(self.pid, SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def reap(self) -> bool:
+        """Collect it if it has ended, with every child of its group that it left. Never waits."""
+        if self.status is None:
+            if _is_zombie(self.pid):
+                _kill_group(self.pid)  # while its pid is not given back, no stranger can have that number
+            self.status = _wait_status(self.pid)
+        return self.status is not None
+
+    def close(self) -> None:
+        """Close every descriptor of ours. The worker takes the end of its control channel as the order to end."""
+        self.control.close()
+        _close_all([*self.output.values(), *([self.pidfd] if self.pidfd >= 0 else [])])
+        self.output.clear()
+        self.pidfd = -1
+
+
+def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the environment of a worker: ours, or the one that was given."""
+    source = os.environ if env is None else env
+    return {name: value for name, value in source.items() if name not in NOT_INHERITED}
+
+
+def _descriptor_arguments(slot: int, shared: int) -> list[str]:
+    arguments = ["--control", str(CONTROL), "--private", str(PRIVATE)]
+    for number in range(shared):
+        arguments += ["--shared", str(FIRST_SHARED + number)]
+    return [*arguments, "--slot", str(slot)]
+
+
+def _control_pair(ours: list[int], theirs: list[int]) -> int:
+    """Open the two ends of a control channel. Returns ours."""
+    our_end, their_end = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    our_end.setblocking(False)
+    theirs.append(their_end.detach())
+    ours.append(our_end.detach())
+    return ours[-1]
+
+
+def _pipe(ours: list[int], theirs: list[int]) -> int:
+    """Open a pipe from the worker to us; its two ends go to the two lists."""
+    read, write = os.pipe()
+    ours.append(read)
+    theirs.append(write)
+    os.set_blocking(read, False)
+    return read
+
+
+def _targets(theirs: list[int], private: int, shared: Sequence[int]) -> list[int]:
+    """Duplicate what becomes descriptor 0, 1, 2 … of the worker to numbers above all of those.
+
+    Otherwise one `dup2` could overwrite what a later one is to copy.
+    """
+    control, stdout, stderr = theirs
+    null = os.open(os.devnull, os.O_RDONLY)
+    theirs.append(null)
+    targets = []
+    for descriptor in (null, stdout, stderr, control, private, *shared):
+        targets.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_SHARED + len(shared)))
+        theirs.append(targets[-1])
+    return targets
+
+
+def _posix_spawn(path: str, argv: Sequence[str], env: Mapping[str, str], targets: Sequence[int]) -> int:
+    actions: list[tuple[int, ...]] = [
+        (os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(targets)
+    ]
+    close_from = getattr(os, "POSIX_SPAWN_CLOSEFROM", None)  # Python 3.14: shuts out inheritable strangers too
+    if close_from is not None:
+        actions.append((close_from, len(targets)))
+    spawn: Any = os.posix_spawn
+    settings = {"file_actions": actions, "setsigmask": (), "setsigdef": SIGNALS_RESET}
+    try:
+        return int(spawn(path, argv, env, setsid=True, **settings))
+    except NotImplementedError:  # no setsid in this system's posix_spawn (macOS before 10.15): a group of its own
+        return int(spawn(path, argv, env, setpgroup=0, **settings))
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass
+
+
+def _open_pidfd(pid: int) -> int:
+    """Open a descriptor that becomes readable when the process ends; -1 where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+
+
+def _kill_by_pidfd(pidfd: int) -> None:
+    import signal
+
+    signal.pidfd_send_signal(pidfd, SIGKILL)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether it has ended and is not collected yet. False where that can not be asked (no waitid on macOS)."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except (ChildProcessError, AttributeError):
+        return False
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, SIGKILL)
+    except OSError:
+        pass
+
+
+def _wait_status(pid: int) -> int | None:
+    try:
+        done, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return UNKNOWN_STATUS
+    return status if done else None
