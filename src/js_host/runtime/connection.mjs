@@ -118,10 +118,15 @@ export class Connection {
    */
   run (call, entry, bytes, start, end, flags, owned) {
     const { worker } = this
-    let value
+    let data, value
+    try {
+      data = decodeValue(bytes, start, end, flags, owned)
+    } catch (error) {
+      return this.refuse(call.id, error)
+    }
     worker.begin(call)
     try {
-      value = entry.run(worker.host, decodeValue(bytes, start, end, flags, owned), call)
+      value = entry.run(worker.host, data, call)
     } catch (error) {
       worker.pause()
       return this.fail(call, error)
@@ -129,6 +134,12 @@ export class Connection {
     worker.pause()
     if (value !== null && typeof value === 'object' && typeof value.then === 'function') this.wait(call, value)
     else this.settle(call, value)
+  }
+
+  /** The data can not be read: the function does not run. @param {number} id @param {unknown} error */
+  refuse (id, error) {
+    if (error instanceof FrameError) throw error
+    this.write(errorFrame(id, { ...badValue(/** @type {Error} */ (error)), maybeExecuted: false }))
   }
 
   /** The result comes later. @param {Call} call @param {PromiseLike<unknown>} promise */
