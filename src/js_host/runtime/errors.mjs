@@ -105,7 +105,7 @@ function describe (thrown, depth, seen) {
   seen.add(thrown)
   const name = stringOf(read(thrown, 'name')) || 'Error'
   const message = stringOf(read(thrown, 'message'))
-  const stack = stringOf(read(thrown, 'stack')) || `${name}: ${message}`
+  const stack = ownFrames(stringOf(read(thrown, 'stack'))) || `${name}: ${message}`
   const cause = describeCause(thrown, depth, seen)
   /** @type {Described} */
   const described = { type: 'error', name, message, stack, cause, fields: fieldsOf(thrown, depth, seen) }
@@ -190,6 +190,18 @@ function jsonOf (value) {
   } catch {
     return undefined
   }
+}
+
+const RUNTIME = new URL('.', import.meta.url).href
+
+/**
+ * The stack down to where this runtime called the function: what lies below says nothing about the error.
+ * @param {string} stack
+ */
+function ownFrames (stack) {
+  const lines = stack.split('\n')
+  const border = lines.findIndex((line) => line.startsWith('    at ') && line.includes(RUNTIME))
+  return border < 0 ? stack : lines.slice(0, border).join('\n')
 }
 
 /** @param {unknown} value */
