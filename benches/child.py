@@ -35,7 +35,8 @@ def run(peer: Any, name: str, seconds: float) -> dict[str, Any]:
     value = case.value()
     call = peer.function(case.function)
     check(case.function, value, call(value))
-    times(call, value, 0 if case.large else min(seconds, WARM_UP))
+    if not case.large:
+        times(call, value, min(seconds, WARM_UP))
     return summary(times(call, value, seconds, case.gap))
 
 

@@ -16,6 +16,10 @@ NPM_PACKAGES = {"js-host": "0.12.0", "esbuild": "^0.28.0"}
 IIFE_BANNER = '--banner:js=var process = { env: { NODE_ENV: "production" } };'
 
 
+SLOWS_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG")
+"""Without bytecode every cold start would compile js_host anew, as no installed package is."""
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -118,8 +122,9 @@ def bundle(node: str) -> str:
 
 def environment(node: str) -> dict[str, str]:
     """What the measured processes see: one Node, whichever way they look for it, and our source."""
+    inherited = {name: value for name, value in os.environ.items() if name not in SLOWS_PYTHON}
     return {
-        **os.environ,
+        **inherited,
         "BENCH_NODE": node,
         "BENCH_PAGE": PAGE_CJS,
         "JS_HOST_NODE": node,
