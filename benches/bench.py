@@ -14,7 +14,7 @@ from .cases import Case
 from .children import Child
 from .hogs import hogs
 from .plan import ROUNDS, Plan
-from .targets import Rounds
+from .targets import IMPORTS, Rounds
 
 __all__ = ["ROUNDS", "run"]
 
@@ -79,7 +79,8 @@ def measure_starts(planned: Plan, turn: int, rounds: Rounds) -> None:
     for name in rotated([name for name, peer in planned.peers.items() if peer.is_peer and peer.is_complete], turn):
         peer = planned.peers[name]
         rounds["cold"][name].append(starts.cold_start(peer.module, planned.python(peer), planned.env))
-    rounds["import"]["ours"].append(starts.import_time(ours, planned.env))
+    for statement in IMPORTS:
+        rounds["import"][statement].append(starts.import_time(statement, ours, planned.env))
 
 
 def facts(planned: Plan, seconds: float) -> dict[str, Any]:

@@ -103,9 +103,7 @@ def starts_table(found: Medians) -> str:
         [WHO.get(who, who), *(number(each.get(figure)) for figure in ("ms", "python_mb", "node_mb"))]
         for who, each in cold.items()
     ]
-    imports = found.get("import", {}).get("ours", {}).get("ms")
-    extra = f"\n\n`import js_host` takes {number(imports)} ms over bare Python." if imports is not None else ""
-    return table(["", "cold start to first result, ms", "Python, MB", "Node, MB"], rows) + extra
+    return table(["", "cold start to first result, ms", "Python, MB", "Node, MB"], rows)
 
 
 def notes(found: Medians, missing: dict[str, str]) -> str:

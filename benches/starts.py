@@ -40,10 +40,10 @@ def bare_starts(python: str, node: str, env: dict[str, str]) -> dict[str, float]
     return {"ms": run_time([python, "-c", "0"], env) + run_time([node, "-e", "0"], env)}
 
 
-def import_time(python: str, env: dict[str, str], times: int = 5) -> dict[str, float]:
-    """Milliseconds that `import js_host` adds to a bare Python: the median of some pairs."""
+def import_time(statement: str, python: str, env: dict[str, str], times: int = 5) -> dict[str, float]:
+    """Milliseconds that an import adds to a bare Python: the median of some pairs."""
     pairs = []
     for _ in range(times):
         bare = run_time([python, "-c", "0"], env)
-        pairs.append(run_time([python, "-c", "import js_host"], env) - bare)
+        pairs.append(run_time([python, "-c", statement], env) - bare)
     return {"ms": sorted(pairs)[times // 2]}
