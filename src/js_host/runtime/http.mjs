@@ -80,8 +80,11 @@ export function drainHttpServer (server) {
   if (server.listening) server.close()
   server.closeIdleConnections()
   return new Promise((resolve) => {
-    state.onIdle = resolve
-    if (state.running === 0) resolve()
+    state.onIdle = () => {
+      server.closeAllConnections() // those on which nothing was ever asked
+      resolve()
+    }
+    if (state.running === 0) state.onIdle()
   })
 }
 
