@@ -119,15 +119,10 @@ async function placeOf (thrown, { stack, name }) {
  * @returns {Promise<string>}
  */
 async function decoratedStack (error) {
-  const { stack } = error
   try {
     await printInRepl(error)
-    return String(error.stack)
-  } catch {
-    return ''
-  } finally {
-    error.stack = stack
-  }
+  } catch {}
+  return String(error.stack)
 }
 
 /** @param {Error} error */
@@ -176,10 +171,20 @@ function stackPlace (stack) {
  */
 function placeOfText (file, specifier) {
   if (!file) return null
-  const end = /^[/\\]|^file:/.test(specifier) ? basename(specifier) : specifier
+  const path = /^[/\\]|^file:/.test(specifier)
+  const name = escape(path ? basename(specifier) : specifier)
+  const pattern = new RegExp(path ? `${name}(?=['"\`])` : `(?<=['"\`])${name}(?=['"\`/])`)
   const lines = read(file).split(/\r?\n/)
-  const index = lines.findIndex((line) => line.includes(end + "'") || line.includes(end + '"') || line.includes(end + '`'))
-  return index < 0 ? null : { file, line: index + 1, column: lines[index].indexOf(end) + 1 }
+  const index = lines.findIndex((line) => pattern.test(line))
+  return index < 0 ? null : { file, line: index + 1, column: lines[index].search(pattern) + 1 }
+}
+
+/**
+ * RegExp.escape, which Node 20 and 22 do not have.
+ * @param {string} text
+ */
+function escape (text) {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
 
 /** @param {Place} place */
