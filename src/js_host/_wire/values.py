@@ -6,6 +6,7 @@ The table of what becomes what is in `docs/protocol.md`; `runtime/values.mjs` is
 from __future__ import annotations
 
 import gc
+import re
 from itertools import chain
 
 import msgspec
@@ -101,13 +102,12 @@ def _hides_floats(value: object) -> bool:
     MessagePack keeps them, as 0xCB and an exponent of all ones; text never has those bytes in a row.
     """
     try:
-        packed = msgspec.msgpack.encode(value)
+        return _NOT_FINITE.search(msgspec.msgpack.encode(value)) is not None
     except OverflowError:
         return True
-    return any(mark in packed for mark in _NOT_FINITE)
 
 
-_NOT_FINITE = tuple(bytes((0xCB, sign, 0xF0 + rest)) for sign in (0x7F, 0xFF) for rest in range(16))
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 
 
 def _orjson_encoder() -> Callable[[object], bytes | None]:
