@@ -4,7 +4,7 @@ import net from 'node:net'
 import { describeError } from './errors.mjs'
 import { BYE, CALL, CANCEL, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, STATUS, readUint32 } from './frames.mjs'
 import { Call } from './functions.mjs'
-import { STOPPING, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction } from './messages.mjs'
+import { STOPPING, TOO_LATE, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction } from './messages.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { decodeValue, valueFrame } from './values.mjs'
 import { Worker } from './worker.mjs'
@@ -30,8 +30,10 @@ export class Connection {
     this.unsent = false
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
+    this.fd = source.fd ?? source.handle.fd
     /** Where the watchdog knows this connection. */
-    this.seat = worker.watchdog?.opened(source.fd ?? source.handle.fd) ?? -1
+    this.seat = -1
+    this.takeSeat()
     this.flush = this.flush.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
     this.socket = new net.Socket({
@@ -45,6 +47,10 @@ export class Connection {
     worker.opened(this)
     if (head !== undefined) this.feed(head)
     this.socket.resume()
+  }
+
+  takeSeat () {
+    if (this.worker.watchdog !== null) this.seat = this.worker.watchdog.opened(this.fd)
   }
 
   /** @param {Buffer} bytes */
@@ -108,7 +114,7 @@ export class Connection {
     if (worker.draining) return this.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds)
-    if (call.deadline !== 0 && performance.now() > call.deadline) return this.write(errorFrame(id, timedOut(name, false)))
+    if (call.deadline !== 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
     this.run(call, entry, bytes, start, end, bytes[at + 9], owned)
   }
 
@@ -152,7 +158,7 @@ export class Connection {
   /** @param {Call} call @param {unknown} value */
   settle (call, value) {
     if (!this.end(call)) return
-    if (call.deadline !== 0 && performance.now() > call.deadline) this.write(errorFrame(call.id, timedOut(call.name, true)))
+    if (call.deadline !== 0 && performance.now() > call.deadline) this.timedOut(call)
     else this.answer(call.id, value)
   }
 
@@ -165,8 +171,13 @@ export class Connection {
   /** @param {Call} call */
   timeOut (call) {
     if (!this.end(call)) return
-    this.write(errorFrame(call.id, timedOut(call.name, true)))
+    this.timedOut(call)
     call.abort(new DOMException('The deadline of the call has passed.', 'TimeoutError'))
+  }
+
+  /** @param {Call} call */
+  timedOut (call) {
+    this.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle)))
   }
 
   /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */

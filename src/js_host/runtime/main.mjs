@@ -1,54 +1,60 @@
 // A worker of a supervisor: loads the config, serves its functions on the sockets it inherited, until it is told to drain.
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
+//                        [--address NAME --port NUMBER]
 //
-// `control` is its line to the supervisor, `private` and `shared` are listening sockets, of this worker and of its host;
-// `connection` is a client that is connected already.
+// `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
+// `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status.
 
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { loadConfig } from './config.mjs'
+import { Connection, serveUpgrade, takeHandle } from './connection.mjs'
+import { Host } from './host.mjs'
+import { captureConsole } from './logger.mjs'
 import { Watchdog } from './watchdog.mjs'
+import { Worker } from './worker.mjs'
 
-const [file, ...flags] = process.argv.slice(2)
-const options = readFlags(flags)
-const watchdog = new Watchdog(options.control)
+const ONE = { type: /** @type {const} */ ('string') }
+const { positionals: [file], values: options } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: { control: ONE, private: ONE, connection: ONE, shared: { ...ONE, multiple: true }, spin: ONE, address: ONE, port: ONE }
+})
+const control = Number(options.control)
+/** @type {Promise<import('node:http').Server> | undefined} node:http is loaded by the first connection: most workers never see one */
+let http
 
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
+captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text })}\n`))
 await start().catch(failed)
 
-/** @param {string[]} flags */
-function readFlags (flags) {
-  const options = { control: 0, private: 0, connection: 0, shared: /** @type {number[]} */ ([]), spin: 0 }
-  for (let i = 0; i < flags.length; i += 2) {
-    const value = Number(flags[i + 1])
-    if (flags[i] === '--control') options.control = value
-    else if (flags[i] === '--private') options.private = value
-    else if (flags[i] === '--connection') options.connection = value
-    else if (flags[i] === '--shared') options.shared.push(value)
-    else if (flags[i] === '--spin') options.spin = value
-  }
-  return options
+async function start () {
+  const config = await loadConfig(file)
+  if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
+  const host = await Host.create(config)
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  const servers = await listenAll(worker)
+  if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
+  watchLife(worker)
+  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status() })
+  // A thread takes a while to start, so it does that while the first call is on its way.
+  const watchdog = new Watchdog(control)
+  watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
+  worker.watch(watchdog)
 }
 
-async function start () {
-  const { captureConsole } = await import('./logger.mjs')
-  captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text })}\n`))
-  const [{ loadConfig }, { Host }, { Worker }, { Connection, takeHandle }] = await Promise.all([
-    import('./config.mjs'), import('./host.mjs'), import('./worker.mjs'), import('./connection.mjs')
+/** @param {Worker} worker */
+function listenAll (worker) {
+  const shared = /** @type {string[]} */ (options.shared ?? [])
+  return Promise.all([
+    listen(Number(options.private), (socket) => new Connection(worker, takeHandle(socket))),
+    ...shared.map((fd) => listen(Number(fd), httpOn(worker)))
   ])
-  const host = await Host.create(await loadConfig(file))
-  const worker = new Worker(host, { spin: options.spin, watchdog })
-  const servers = [
-    await listen(options.private, (socket) => new Connection(worker, takeHandle(socket))),
-    ...await Promise.all(options.shared.map((fd) => listen(fd, httpOn(worker))))
-  ]
-  if (options.connection !== 0) new Connection(worker, { fd: options.connection }) // eslint-disable-line no-new
-  watchLife(worker)
-  watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
-  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status() })
 }
 
 /**
@@ -64,12 +70,10 @@ function listen (fd, onConnection) {
 }
 
 /**
- * Serve HTTP, and frames after an upgrade. node:http is loaded by the first connection: most hosts never see one.
- * @param {import('./worker.mjs').Worker} worker
+ * Serve HTTP, and frames after an upgrade.
+ * @param {Worker} worker
  */
 function httpOn (worker) {
-  /** @type {Promise<import('node:http').Server> | undefined} */
-  let http
   return async (/** @type {net.Socket} */ socket) => {
     http ??= httpServer(worker)
     const server = await http
@@ -78,19 +82,25 @@ function httpOn (worker) {
   }
 }
 
-/** @param {import('./worker.mjs').Worker} worker */
+/** @param {Worker} worker */
 async function httpServer (worker) {
-  const [{ createHttpServer }, { serveUpgrade }] = await Promise.all([import('./http.mjs'), import('./connection.mjs')])
+  const { createHttpServer } = await import('./http.mjs')
   return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, socket, head) })
 }
 
-/** Take no more connections, finish the calls, go. @param {import('./worker.mjs').Worker} worker @param {net.Server[]} servers */
-function drain (worker, servers) {
+/**
+ * Take no more connections, finish the calls, go.
+ * @param {Worker} worker @param {net.Server[]} servers
+ */
+async function drain (worker, servers) {
   for (const server of servers) server.close()
-  worker.drain(() => process.exit(0))
+  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server))
+  await new Promise((resolve) => worker.drain(() => resolve(null)))
+  await answered
+  process.exit(0)
 }
 
-/** What ends the process, or fails where no call is waiting for it, is told before it is too late. @param {import('./worker.mjs').Worker} worker */
+/** What ends the process, or fails where no call is waiting for it, is told before it is too late. @param {Worker} worker */
 function watchLife (worker) {
   process.on('exit', (code) => {
     if (worker.draining) return
@@ -103,7 +113,7 @@ function watchLife (worker) {
   process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason))
 }
 
-/** An exception that nobody caught: the process may be in any state, so it ends. @param {import('./worker.mjs').Worker} worker @param {unknown} thrown */
+/** An exception that nobody caught: the process may be in any state, so it ends. @param {Worker} worker @param {unknown} thrown */
 async function crashed (worker, thrown) {
   const { describeError } = await import('./errors.mjs')
   const error = describeError(thrown)
@@ -123,7 +133,7 @@ async function failed (thrown) {
 /** @param {Record<string, unknown>} message */
 function tell (message) {
   try {
-    fs.writeSync(options.control, JSON.stringify(message) + '\n')
+    fs.writeSync(control, JSON.stringify(message) + '\n')
   } catch {
     // The supervisor is gone, and the watchdog is about to end this process.
   }

@@ -46,11 +46,14 @@ export function unknownFunction (name, known) {
   return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
 }
 
-/** @param {string} name @param {boolean} started @returns {ErrorMessage} */
-export function timedOut (name, started) {
-  const message = started ? `${name} gave no result before its deadline.` : `The deadline of ${name} had passed before it could start.`
-  return { type: 'timeout', name: 'TimeoutError', message, maybeExecuted: started }
+/** @param {boolean} callbackStyle @returns {ErrorMessage} */
+export function timedOut (callbackStyle) {
+  const hint = callbackStyle ? ' It has two parameters, so only a call of its callback, `cb(null, result)`, is a result.' : ''
+  return { type: 'timeout', name: 'TimeoutError', message: `no result before the deadline.${hint}`, maybeExecuted: true }
 }
+
+/** @type {ErrorMessage} */
+export const TOO_LATE = { type: 'timeout', name: 'TimeoutError', message: 'the deadline had passed before it could start.', maybeExecuted: false }
 
 /** @param {number} size @param {number} limit @returns {ErrorMessage} */
 export function tooLarge (size, limit) {

@@ -13,15 +13,16 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export class Worker {
   /**
    * @param {import('./host.mjs').Host} host
-   * @param {{spin?: number, watchdog?: import('./watchdog.mjs').Watchdog | null}} [options] `spin` in microseconds
+   * @param {{spin?: number}} [options] `spin` in microseconds
    */
-  constructor (host, { spin = 0, watchdog = null } = {}) {
+  constructor (host, { spin = 0 } = {}) {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
-    this.watchdog = watchdog
+    /** @type {import('./watchdog.mjs').Watchdog | null} */
+    this.watchdog = null
     /** What the watchdog's thread sees of this one. */
-    this.cells = watchdog?.cells ?? new Float64Array(2)
+    this.cells = new Float64Array(2)
     /** @type {Set<import('./connection.mjs').Connection>} */
     this.connections = new Set()
     /** @type {Map<import('./functions.mjs').Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
@@ -30,7 +31,15 @@ export class Worker {
     this.running = null
     this.draining = false
     this.onIdle = () => {}
-    if (watchdog !== null) watchdog.onDoubt = () => this.refreshNearest()
+  }
+
+  /** Let a watchdog see what runs. @param {import('./watchdog.mjs').Watchdog} watchdog */
+  watch (watchdog) {
+    this.watchdog = watchdog
+    this.cells = watchdog.cells
+    watchdog.onDoubt = () => this.refreshNearest()
+    this.refreshNearest()
+    for (const connection of this.connections) connection.takeSeat()
   }
 
   hello () {
