@@ -72,6 +72,7 @@ def listen(address: str, number: int, config_file: str) -> RawSocket:
 
 def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket, place: tuple[str, ...]) -> Supervisor:
     """A supervisor whose workers share the listener, and name that place in their status."""
+    from .._client.spin import spin_time
     from .._host.sockets import HostSockets
     from .._host.supervisor import Supervisor, SupervisorOptions
 
@@ -80,7 +81,7 @@ def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket,
         workers=arguments.workers,
         path_to_node=settings.PATH_TO_NODE,
         node_args=(*settings.NODE_ARGS, *arguments.node_arg),
-        worker_args=place,
+        worker_args=("--spin", str(spin_time(settings.SPIN)), *place),
         start_timeout=arguments.start_timeout,
         drain_timeout=arguments.drain_timeout,
     )
