@@ -39,11 +39,12 @@ class Fake:
         return supervisor
 
     def tell(self, supervisor: Supervisor, plan: str, slot: int = 0) -> socket.socket:
-        """Connect to a worker and have it carry out a plan. Returns the connection."""
+        """Connect to a worker and have it carry out a plan. Returns the connection, once the worker has heard it."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(10)
         connection.connect(supervisor.slots[slot].address)
         connection.sendall(plan.encode() + b"\n")
+        assert connection.recv(1) == b"!"
         return connection
 
     def ask_pid(self, supervisor: Supervisor, slot: int = 0) -> int:

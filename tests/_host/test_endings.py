@@ -67,8 +67,8 @@ ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a full heap of a known size": (
         {"status": signal.SIGTRAP, "lines": [HEAP_LIMIT], "flags": ["--max-old-space-size=64"]},
         "out-of-memory",
-        "ran out of memory (SIGTRAP, 'Reached heap limit'): its limit is --max-old-space-size=64; give it more, or look "
-        "for what holds on to memory",
+        "ran out of memory (SIGTRAP, 'Reached heap limit'): its limit is --max-old-space-size=64; give it more, "
+        "or look for what holds on to memory",
     ),
     "talk of memory by a worker that exits": (
         {"status": exited(1), "lines": [HEAP_LIMIT]},
@@ -156,7 +156,8 @@ def test_a_config_error_is_shown_where_it_is() -> None:
     error = {
         "name": "SyntaxError",
         "message": "Unexpected token '}'",
-        "stack": "SyntaxError: …\n    at wrapSafe (node:internal/modules:1:1)\n    at Object.<anonymous> (/app/host.config.js:3:5)",
+        "stack": "SyntaxError: …\n    at wrapSafe (node:internal:1:1)\n"
+        "    at Object.<anonymous> (/app/host.config.js:3:5)",
         "hint": "Remove the brace.",
         "file": "/app/host.config.js",
         "line": 3,

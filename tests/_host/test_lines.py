@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,7 @@ def test_nothing_is_kept_of_a_stream_without_line_ends_but_one_piece() -> None:
 def test_where_the_bytes_are_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
     data = f"{text}\n{text}\r\n{text}\n".encode()
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(places)]
     assert split(*pieces) == split(data) == [text] * 3
 
 

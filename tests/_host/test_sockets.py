@@ -180,7 +180,7 @@ def test_a_full_directory_is_a_clear_error(nothing_left: Any, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(runtime_dir, "_make_and_lock", full)
-    with pytest.raises(StartError, match="Can not make a directory for sockets in .*: No space left on device"):
+    with pytest.raises(StartError, match=r"Can not make a directory for sockets in .*: No space left on device"):
         HostSockets(1)
 
 

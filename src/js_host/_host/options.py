@@ -53,7 +53,7 @@ class SupervisorOptions:
         workers: int = 1,
         node: Node | None = None,
         path_to_node: str | None = None,
-        node_args: Sequence[str] = ("--enable-source-maps",),
+        node_args: Sequence[str] = (),
         command: Sequence[str] | None = None,
         worker_args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,

@@ -41,9 +41,11 @@ class Poller:
         return self._poll.poll(patience)
 
     def handle(self, happened: list[tuple[int, int]]) -> None:
-        """Call the handlers. One may take away another's descriptor."""
-        for descriptor, _ in happened:
-            if handler := self._handlers.get(descriptor):
+        """Call the handlers. One may take away another's descriptor; and one that somebody closed is forgotten."""
+        for descriptor, event in happened:
+            if event & select.POLLNVAL:
+                self.forget(descriptor)
+            elif handler := self._handlers.get(descriptor):
                 handler()
 
     def wake(self) -> None:
