@@ -229,9 +229,10 @@ class JSHost:
 
     def _explain(self, lane: Lane, pid: int) -> JSHostError | None:
         """Why the worker of a lane was lost with a call in its hands; or, without a pid, why none is there."""
-        supervisor, slot = self._supervisor, lane.slot
-        if supervisor is None or slot is None:
+        supervisor = self._supervisor
+        if supervisor is None or lane.slot is None:
             return None
+        slot = supervisor.slots[lane.slot.number]
         if not pid:
             story = slot.failure or slot.last_end
             return ProcessError(str(story)) if story else None

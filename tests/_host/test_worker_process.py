@@ -69,9 +69,10 @@ def test_a_worker_has_the_descriptors_that_its_arguments_name_and_none_of_ours_b
     found = report(spawn(shared=2))
     os.close(keep[0])
     os.close(keep[1])
-    assert found["arguments"] == ["--control", "3", "--private", "4", "--shared", "5", "--shared", "6", "--slot", "7"]
-    assert set(map(int, found["descriptors"])) - strangers | set(range(7)) == set(range(7))
-    assert set(map(int, found["descriptors"])) >= set(range(7))
+    named = "--control 3 --private 4 --connection 5 --shared 7 --shared 8 --slot 7"  # 6 is the leash
+    assert found["arguments"] == named.split()
+    assert set(map(int, found["descriptors"])) - strangers | set(range(9)) == set(range(9))
+    assert set(map(int, found["descriptors"])) >= set(range(9))
     assert found["descriptors"]["0"] == "/dev/null"
     assert found["descriptors"]["3"].startswith("socket:")
 

@@ -15,11 +15,20 @@ from .sync import Connection, NotSent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import Protocol
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
     from .address import Address
+
+    class Slot(Protocol):
+        """A worker of this program's own: whether it is ready, and a connection that came with it."""
+
+        number: int
+
+        @property
+        def ready(self) -> bool: ...
+        def take_connection(self) -> int | None: ...
 
     #: From the lane and the process id of a worker that was lost, to the error that says why; None if unknown.
     Explain = Callable[["Lane", int], JSHostError | None]
@@ -35,20 +44,19 @@ CONNECT_TIMEOUT = 30.0
 
 
 class Lane:
-    """The way to one worker: its address, and the connections to it."""
+    """The way to one worker: its address, the connections to it, and its slot if it is this program's own."""
 
-    __slots__ = ("address", "connections", "idle", "is_ready", "slot")
+    __slots__ = ("address", "connections", "idle", "slot")
 
-    def __init__(self, address: Address, slot: Any = None, is_ready: Callable[[], bool] | None = None) -> None:
+    def __init__(self, address: Address, slot: Slot | None = None) -> None:
         self.address = address
         self.slot = slot
-        self.is_ready = is_ready
         self.connections: set[Connection] = set()
         self.idle: deque[Connection] = deque()
 
     def load(self) -> tuple[bool, int]:
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
-        is_waiting = self.is_ready is not None and not self.is_ready()
+        is_waiting = self.slot is not None and not self.slot.ready
         return is_waiting, len(self.connections) - len(self.idle)
 
     def take(self) -> Connection | None:
@@ -164,7 +172,8 @@ class Pool:
         if self.is_closed:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
-        connection = Connection.open(lane.address, limit, spin=self._spin, token=self._token)
+        made = lane.slot.take_connection() if lane.slot else None
+        connection = Connection.open(lane.address, limit, made, spin=self._spin, token=self._token)
         lane.connections.add(connection)
         return connection
 

@@ -85,10 +85,19 @@ class Connection:
 
     @classmethod
     def open(
-        cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
+        cls,
+        address: Address,
+        timeout: float | None,
+        made: int | None = None,
+        *,
+        spin: float = SPIN,
+        token: str | None = None,
     ) -> Connection:
-        """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
-        sock = _connect(address, timeout)
+        """Connect, or take a descriptor that is connected, and shake hands.
+
+        Raises ConnectionError (nothing ran) if no host answers within `timeout` seconds.
+        """
+        sock = _connect(address, timeout) if made is None else socket.socket(fileno=made)
         connection = cls(sock, spin)
         try:
             connection._greet(address, timeout, token)

@@ -70,6 +70,14 @@ class WorkerSlot:
         reported = info.get("pid") if info else None
         return reported if isinstance(reported, int) else process.pid
 
+    def take_connection(self) -> int | None:
+        """The descriptor of the connection that came with the present worker, for who asks first; or None."""
+        process = self.process
+        try:
+            return process.connections.pop() if process is not None and self.ready else None
+        except IndexError:
+            return None
+
     def is_present(self, pid: int) -> bool:
         """Whether that is the present worker (a wrapper script and the Node under it may have two pids)."""
         process = self.process

@@ -11,6 +11,7 @@ import _socket
 import fcntl
 import os
 
+from js_host._host.leash import make_leash, tie
 from js_host._host.sockets import RawSocket
 from js_host.exceptions import StartError
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["UNKNOWN_STATUS", "ExecFailed", "WorkerProcess", "worker_environment"]
 
-CONTROL, PRIVATE, FIRST_SHARED = 3, 4, 5
+CONTROL, PRIVATE, CONNECTION, LEASH, FIRST_SHARED = 3, 4, 5, 6, 7
+
+SOCKET_BUFFER = 1 << 20
+"""A connection that is made here has larger buffers than one that a worker accepts: large messages cross faster."""
 
 # By number, as POSIX has them: HUP, INT, QUIT, PIPE, ALRM, TERM. `signal` would import `enum` for their names.
 SIGNALS_RESET = (1, 2, 3, 13, 14, 15)
@@ -44,16 +48,20 @@ class ExecFailed(StartError):
 
 
 class WorkerProcess:
-    """A running worker, as seen from here: its pid, our end of its control channel, and what it prints.
+    """A running worker, as seen from here: its pid, our ends of its control channel and leash, and what it prints.
+
+    `connections` are connected to it already, for the first client that asks; the worker serves them when it is ready.
 
     The pid is used only until it is reaped: after that, it may be somebody else's.
     """
 
-    __slots__ = ("control", "output", "pid", "pidfd", "status")
+    __slots__ = ("connections", "control", "leash", "output", "pid", "pidfd", "status")
 
-    def __init__(self, pid: int, control: int, output: dict[str, int]) -> None:
+    def __init__(self, pid: int, control: int, connection: int, leash: int, output: dict[str, int]) -> None:
         self.pid = pid
         self.control = RawSocket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, control)
+        self.connections = [connection]
+        self.leash = leash
         self.output = output
         self.pidfd = _open_pidfd(pid)
         self.status: int | None = None
@@ -68,9 +76,12 @@ class WorkerProcess:
         try:
             control = _control_pair(ours, theirs)
             output = {name: _pipe(ours, theirs) for name in ("stdout", "stderr")}
+            connection = _connection_pair(ours, theirs)
+            leash = _leash(ours, theirs)
             targets = _targets(theirs, private, shared)
             pid = _posix_spawn(path, [path, *argv, *_descriptor_arguments(slot, len(shared))], env, targets)
-            return cls(pid, control, output)
+            tie(theirs[4], pid)
+            return cls(pid, control, connection, leash, output)
         except OSError as error:
             _close_all(ours)
             raise ExecFailed(f"{path} could not be started: {error.strerror}.", error) from error
@@ -103,9 +114,10 @@ class WorkerProcess:
     def close(self) -> None:
         """Close every descriptor of ours. The worker takes the end of its control channel as the order to end."""
         self.control.close()
-        _close_all([*self.output.values(), *([self.pidfd] if self.pidfd >= 0 else [])])
+        _close_all(fd for fd in (*self.output.values(), *self.connections, self.pidfd, self.leash) if fd >= 0)
         self.output.clear()
-        self.pidfd = -1
+        self.connections.clear()
+        self.pidfd = self.leash = -1
 
 
 def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:
@@ -115,7 +127,7 @@ def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _descriptor_arguments(slot: int, shared: int) -> list[str]:
-    arguments = ["--control", str(CONTROL), "--private", str(PRIVATE)]
+    arguments = ["--control", str(CONTROL), "--private", str(PRIVATE), "--connection", str(CONNECTION)]
     for number in range(shared):
         arguments += ["--shared", str(FIRST_SHARED + number)]
     return [*arguments, "--slot", str(slot)]
@@ -128,6 +140,23 @@ def _control_pair(ours: list[int], theirs: list[int]) -> int:
     theirs.append(their_end.detach())
     ours.append(our_end.detach())
     return ours[-1]
+
+
+def _connection_pair(ours: list[int], theirs: list[int]) -> int:
+    """Open the two ends of a client's connection. Returns ours."""
+    ends = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    for end in ends:
+        end.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SOCKET_BUFFER)
+    ours.append(ends[0].detach())
+    theirs.append(ends[1].detach())
+    return ours[-1]
+
+
+def _leash(ours: list[int], theirs: list[int]) -> int:
+    reading, writing = make_leash()
+    theirs.append(reading)
+    ours.append(writing)
+    return writing
 
 
 def _pipe(ours: list[int], theirs: list[int]) -> int:
@@ -144,11 +173,11 @@ def _targets(theirs: list[int], private: int, shared: Sequence[int]) -> list[int
 
     Otherwise one `dup2` could overwrite what a later one is to copy.
     """
-    control, stdout, stderr = theirs
+    control, stdout, stderr, connection, leash = theirs
     null = os.open(os.devnull, os.O_RDONLY)
     theirs.append(null)
     targets = []
-    for descriptor in (null, stdout, stderr, control, private, *shared):
+    for descriptor in (null, stdout, stderr, control, private, connection, leash, *shared):
         targets.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_SHARED + len(shared)))
         theirs.append(targets[-1])
     return targets

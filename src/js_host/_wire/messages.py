@@ -16,7 +16,7 @@ from ..exceptions import (
     ValueNotSupported,
     WorkerDied,
 )
-from .frames import BYE, HELLO, Frame, pack
+from .frames import BYE, HELLO, MAX_LENGTH, Frame, pack
 from .values import decode
 
 TYPE_CHECKING = False
@@ -68,7 +68,7 @@ class _Error(msgspec.Struct, rename="camel"):
 
 
 class Stopping(ProcessError):
-    """The worker is draining and did not take the call: another one will."""
+    """The worker is ending and did not take the call: another one will."""
 
 
 _decode_hello = msgspec.json.Decoder(Hello).decode
@@ -85,22 +85,35 @@ def hello_frame(token: str | None = None) -> bytes:
 
 
 def read_hello(frame: Frame) -> Hello:
-    """The worker's first frame, checked; raises UnexpectedResponse for anything else."""
+    """The first frame of a worker, checked. Raises Stopping if it is ending, UnexpectedResponse for anything else."""
     if frame.kind == BYE:
-        raise UnexpectedResponse(f"The worker refused the connection: {read_bye(frame.body).message}")
+        bye = read_bye(frame.body)
+        kind = UnexpectedResponse if bye.reason == "protocol" else Stopping
+        raise kind(f"The worker refused the connection: {bye.message}", maybe_executed=False)
     try:
         if frame.kind == HELLO:
-            return _decode_hello(frame.body)
-    except msgspec.MsgspecError:
+            return _checked(_decode_hello(frame.body))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         pass
     raise UnexpectedResponse("The address answered, but its first message is not that of a js-host worker.")
+
+
+def _checked(hello: Hello) -> Hello:
+    if hello.protocol != PROTOCOL:
+        raise UnexpectedResponse(
+            f"This program speaks version {PROTOCOL} of the protocol, the host (js-host {hello.version}) version "
+            f"{hello.protocol}. Install the same version of js-host on both sides.",
+            maybe_executed=False,
+        )
+    hello.limit = min(hello.limit, MAX_LENGTH)
+    return hello
 
 
 def read_bye(body: Buffer) -> Bye:
     """The message of a BYE frame."""
     try:
         return _decode_bye(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise UnexpectedResponse(f"A goodbye came in that is not understood: {error}.") from None
 
 
@@ -108,12 +121,12 @@ def read_error(body: Buffer, function: str) -> JSHostError:
     """The exception that an ERROR frame stands for, to be raised by the call of `function`."""
     try:
         error = msgspec.convert(decode(body), _Error)
-    except msgspec.ValidationError as problem:
-        return UnexpectedResponse(f"An error came in that is not understood: {problem}.")
-    kind = _KINDS.get(error.type)
-    if kind is not None:
-        return kind(f"{function}: {error.message}", maybe_executed=error.maybe_executed)
-    return _function_error(error, function)
+        kind = _KINDS.get(error.type)
+        if kind is not None:
+            return kind(f"{function}: {error.message}", maybe_executed=error.maybe_executed)
+        return _function_error(error, function)
+    except (msgspec.ValidationError, UnexpectedResponse, RecursionError) as problem:
+        return UnexpectedResponse(f"An error came in that is not understood: {problem}")
 
 
 _KINDS: dict[str, type[JSHostError]] = {

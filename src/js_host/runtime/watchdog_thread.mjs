@@ -92,6 +92,11 @@ function writeAll (fd, bytes) {
   }
 }
 
+/** End this process and those that it has started. A worker of a supervisor leads a group of its own. */
 function die () {
-  process.kill(process.pid, 'SIGKILL')
+  try {
+    process.kill(-process.pid, 'SIGKILL')
+  } catch {
+    process.kill(process.pid, 'SIGKILL')
+  }
 }
