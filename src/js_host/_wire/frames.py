@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HEADER = Struct("<IIBBHI")
 HEADER_SIZE = HEADER.size
 MAX_ID = 0xFFFF_FFFF
+MAX_LENGTH = 0xFFFF_FFFF
 
 HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS = range(11)
 
@@ -107,7 +108,7 @@ class FrameReader:
 
     __slots__ = ("_body", "_buffer", "_end", "_start", "_view", "limit")
 
-    def __init__(self, limit: int = MAX_ID) -> None:
+    def __init__(self, limit: int = MAX_LENGTH) -> None:
         self.limit = limit
         self._buffer = bytearray(READ_SIZE)
         self._view = memoryview(self._buffer)
@@ -160,7 +161,7 @@ class FrameReader:
         start += HEADER_SIZE
         end = start + length
         body = self._view[start + name : end]
-        label = bytes(self._view[start : start + name]) if name else b""
+        label = self._label(start, name, length) if name else b""
         if end == self._end:
             self._start = self._end = 0
         else:
@@ -169,6 +170,11 @@ class FrameReader:
             text, attachments = split_rich(body)
             return Frame(id, kind, flags, label, extra, text, attachments)
         return Frame(id, kind, flags, label, extra, body, None)
+
+    def _label(self, start: int, name: int, length: int) -> bytes:
+        if name > length:
+            raise FrameError("The name of a function is longer than its frame.")
+        return bytes(self._view[start : start + name])
 
     def _begin_large(self) -> None:
         header = _unpack_from(self._buffer, self._start)
@@ -187,10 +193,12 @@ class FrameReader:
 class _LargeBody:
     """A body too large for the reader's buffer, read straight into its place: the JSON, then each attachment."""
 
-    __slots__ = ("_at", "_done", "_header", "_name", "_segment", "_sizes", "_view")
+    __slots__ = ("_at", "_done", "_header", "_is_whole", "_name", "_segment", "_sizes", "_view")
 
     def __init__(self, header: tuple[int, ...], name: bytes, sizes: list[int]) -> None:
         self._header = header
+        #: The one segment is all of the body, its table of attachments included.
+        self._is_whole = sizes == [header[0] - len(name)]
         self._name = name
         self._sizes = sizes
         self._done: list[bytes] = []
@@ -200,18 +208,20 @@ class _LargeBody:
     def begin(cls, header: tuple[int, ...], first: memoryview) -> _LargeBody | None:
         """Start with the bytes that are here, or return None while the name or the table is incomplete."""
         length, _, _, flags, name, _ = header
+        is_full = len(first) >= READ_SIZE - HEADER_SIZE
         if len(first) < name:
+            if is_full:
+                raise FrameError("The name of a function does not fit one read.")
             return None
         sizes, start = [length - name], name
         if flags & RICH:
             table = _table(first[name:])
-            if table is None:
-                if len(first) >= READ_SIZE - HEADER_SIZE:
-                    raise FrameError("The table of attachments does not fit one read.")
+            if table is None and not is_full:
                 return None
-            start = name + 4 + 4 * len(table)
-            sizes = [length - start - sum(table), *table]
-            if sizes[0] < 0:
+            if table is not None:  # otherwise it is longer than one read: the body is taken apart when it is all there
+                start = name + 4 + 4 * len(table)
+                sizes = [length - start - sum(table), *table]
+            if sizes[0] < 1:
                 raise FrameError("The attachments are longer than their frame.")
         body = cls(header, bytes(first[:name]), sizes)
         body.fill(first[start:])
@@ -250,5 +260,8 @@ class _LargeBody:
     def frame(self) -> Frame:
         """The frame, once its body is complete."""
         _, id, kind, flags, _, extra = self._header
-        text, *attachments = self._done
+        text: Buffer = self._done[0]
+        attachments = self._done[1:]
+        if flags & RICH and self._is_whole:
+            text, attachments = split_rich(memoryview(text))
         return Frame(id, kind, flags, self._name, extra, text, attachments if flags & RICH else None)

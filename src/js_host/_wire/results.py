@@ -49,7 +49,15 @@ def _msgspec(kind: Any) -> Decoder:
         try:
             if attachments is None:
                 return from_json(body)
-            return msgspec.convert(decode(body, attachments), kind)
+        except msgspec.ValidationError as error:
+            raise _mismatch(kind, error) from None
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass  # lone surrogates, most likely: see values.py
+        return convert(decode(body, attachments))
+
+    def convert(value: object) -> Any:
+        try:
+            return msgspec.convert(value, kind, str_keys=True)
         except msgspec.ValidationError as error:
             raise _mismatch(kind, error) from None
 

@@ -20,7 +20,7 @@ from .values import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from .frames import Buffer
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Converter = Callable[["_Encoder", Any], Json]
 
 MAX_SAFE_INTEGER = 2**53 - 1
+#: A path is shown up to here.
+MAX_STEPS = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -43,8 +45,11 @@ _ARRAY_CODES = {kind: code for code, kind in _ARRAY_KINDS.items()}
 def encode(value: object) -> tuple[bytes, Sequence[Buffer]]:
     """The tagged JSON text of any value that can cross, and its attachments."""
     encoder = _Encoder()
-    tree = encoder.convert(value)
-    return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii"), encoder.attachments
+    try:
+        tree = encoder.run(value)
+        return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii"), encoder.attachments
+    except RecursionError:
+        raise ValueNotSupported("The data is nested too deeply for what is left of Python's stack.") from None
 
 
 def parse_exactly(text: Buffer) -> object:
@@ -56,60 +61,101 @@ def parse_exactly(text: Buffer) -> object:
 
 
 class _Encoder:
-    """One conversion: the attachments found so far, and the path to where it is, for the error."""
+    """One conversion: the attachments found so far, and the path to where it is, for the error.
 
-    __slots__ = ("_path", "attachments")
+    It does not recurse: Python allows too few calls within calls for MAX_DEPTH levels.
+    """
+
+    __slots__ = ("_ids", "_open", "_path", "attachments")
 
     def __init__(self) -> None:
         self.attachments: list[Buffer] = []
         self._path: list[str | int] = []
+        #: The containers that are being converted: what is left to do of each, and where it goes.
+        self._open: list[tuple[Iterator[tuple[Any, object]], Callable[[Any, Json], None]]] = []
+        self._ids: list[int] = []
+
+    def run(self, value: object) -> Json:
+        """Convert a value and all that is in it."""
+        tree = self._convert_one(value)
+        while self._open:
+            pairs, put = self._open[-1]
+            for step, item in pairs:
+                self._path.append(step)
+                put(step, self._convert_one(item))
+                if self._open[-1][0] is not pairs:
+                    break
+                self._path.pop()
+            else:
+                self._close()
+        return tree
+
+    def _convert_one(self, value: object) -> Json:
+        before = len(self._open)
+        if id(value) in self._ids:
+            raise ValueNotSupported(f"{self._where()} is a part of itself; JSON has no end for that.")
+        tree = self.convert(value)
+        if len(self._open) > before:
+            self._ids.append(id(value))
+        return tree
+
+    def _close(self) -> None:
+        self._open.pop()
+        self._ids.pop()
+        if self._path:
+            self._path.pop()
 
     def convert(self, value: object) -> Json:
+        """Convert a value; a container is opened, and filled later."""
         convert = _CONVERTERS.get(type(value)) or _converter_for(value)
         if convert is None:
-            raise ValueNotSupported(
-                f"{self._where()} is a {_type_name(value)}, which can not be given to JavaScript. "
-                "Convert it to a dict, a list, text, a number or bytes first."
-            )
+            raise self.refusal(value)
         return convert(self, value)
 
-    def _where(self) -> str:
-        return "data" + "".join(f"[{step!r}]" for step in self._path)
+    def refusal(self, value: object) -> ValueNotSupported:
+        """The error for a value of a type that can not cross."""
+        return ValueNotSupported(
+            f"{self._where()} is a {_type_name(value)}, which can not be given to JavaScript. "
+            "Convert it to a dict, a list, text, a number or bytes first."
+        )
 
-    def _deeper(self, step: str | int, value: object) -> Json:
-        if len(self._path) >= MAX_DEPTH:
-            raise ValueNotSupported(
-                f"The data is nested more than {MAX_DEPTH} levels deep, or holds itself: data"
-                + "".join(f"[{step!r}]" for step in self._path[:5])
-                + "…"
-            )
-        self._path.append(step)
-        result = self.convert(value)
-        self._path.pop()
-        return result
+    def _where(self) -> str:
+        steps = "".join(f"[{step!r}]" for step in self._path[:MAX_STEPS])
+        return f"data{steps}{'…' if len(self._path) > MAX_STEPS else ''}"
+
+    def _begin(self, pairs: Iterator[tuple[Any, object]], put: Callable[[Any, Json], None]) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise ValueNotSupported(f"{self._where()} is nested more than {MAX_DEPTH} levels deep.")
+        self._open.append((pairs, put))
 
     def mapping(self, pairs: Mapping[object, object]) -> Json:
+        """Open an object with these fields."""
         out: dict[str, Json] = {}
-        for key, value in pairs.items():
-            name = self._key(key)
-            out[name] = self._deeper(name, value)
-        return {"$": ["object", out]} if len(out) == 1 and "$" in out else out
+        fields = {self._key(key): value for key, value in pairs.items()}
+        self._begin(iter(fields.items()), out.__setitem__)
+        return {"$": ["object", out]} if len(fields) == 1 and "$" in fields else out
 
     def _key(self, key: object) -> str:
-        if isinstance(key, str):
-            return str(key.value) if isinstance(key, Enum) else str.__str__(key)
         if isinstance(key, Enum):
             return self._key(key.value)
+        if isinstance(key, str):
+            return str.__str__(key)
         if isinstance(key, bool) or key is None:
             pass
-        elif isinstance(key, (int, float, UUID, Decimal, date)):
+        elif isinstance(key, (int, float, UUID, Decimal)):
             return str(key)
+        elif isinstance(key, (date, time)):
+            return key.isoformat()
         raise ValueNotSupported(f"{self._where()} has the key {key!r}; JavaScript's objects have text as keys.")
 
     def sequence(self, items: Sequence[object]) -> Json:
-        return [self._deeper(at, item) for at, item in enumerate(items)]
+        """Open an array of these items."""
+        out: list[Json] = []
+        self._begin(iter(enumerate(items)), out.insert)
+        return out
 
     def attach(self, data: Buffer) -> int:
+        """The number of a new attachment."""
         self.attachments.append(data)
         return len(self.attachments) - 1
 
@@ -118,9 +164,14 @@ def _tag(kind: str, *rest: Json) -> Json:
     return {"$": [kind, *rest]}
 
 
-def _integer(_: _Encoder, value: int) -> Json:
+def _integer(encoder: _Encoder, value: int) -> Json:
     number = int(value)
-    return number if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER else _tag("int", str(number))
+    if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
+        return number
+    try:
+        return _tag("int", str(number))
+    except ValueError as error:
+        raise ValueNotSupported(f"{encoder._where()} is an integer that is too large: {error}.") from None
 
 
 def _float(_: _Encoder, value: float) -> Json:
@@ -183,13 +234,18 @@ def _converter_for(value: object) -> Converter | None:
     fields = _fields(value)
     if fields is not None:
         return lambda encoder, item: encoder.mapping(fields)
-    for kind in (str, int, float, dict, list, tuple, datetime, date, time, set, frozenset, UUID, Decimal):
+    for kind in _BASES:
         if isinstance(value, kind):
             return _SUBCLASSES.get(kind) or _CONVERTERS[kind]
     if isinstance(value, PurePath):
         return lambda encoder, item: str(item)
     return _numpy_converter(value)
 
+
+_BASES: tuple[type, ...] = (
+    *(str, int, float, dict, list, tuple, datetime, date, time, set, frozenset, UUID, Decimal),
+    *(bytes, bytearray, array.array),
+)
 
 _SUBCLASSES: dict[type, Converter] = {
     str: lambda encoder, value: str.__str__(value),
@@ -220,8 +276,16 @@ def _numpy_converter(value: object) -> Converter | None:
     if isinstance(value, numpy.ndarray):
         return _numpy_array
     if isinstance(value, numpy.generic):
-        return lambda encoder, item: encoder.convert(item.item())
+        return _numpy_scalar
     return None
+
+
+def _numpy_scalar(encoder: _Encoder, value: Any) -> Json:
+    plain = value.item()
+    # A long double stays what it is, and a moment in nanoseconds would become a bare number.
+    if type(plain) is type(value) or (value.dtype.kind in "mM" and isinstance(plain, int)):
+        raise encoder.refusal(value)
+    return encoder.convert(plain)
 
 
 def _numpy_array(encoder: _Encoder, value: object) -> Json:
@@ -244,35 +308,80 @@ def _type_name(value: object) -> str:
 
 
 def decode(tree: object, attachments: Sequence[bytes]) -> object:
-    """Replace the tags in a parsed JSON value by what they stand for."""
-    if isinstance(tree, list):
-        return [decode(item, attachments) for item in tree]
-    if isinstance(tree, dict):
-        if len(tree) == 1 and "$" in tree:
-            return _untag(tree["$"], attachments)
-        return {key: decode(item, attachments) for key, item in tree.items()}
-    return tree
+    """Replace the tags in a parsed JSON value by what they stand for, in place. It does not recurse, as above."""
+    holder = [tree]
+    # From the inside out: what is in a tag must be there before what the tag stands for.
+    for place, key in reversed(_find_tags(holder)):
+        place[key] = _untag(place[key]["$"], attachments)
+    return holder[0]
+
+
+def _find_tags(tree: list[Any]) -> list[tuple[Any, Any]]:
+    """Where tags are, the outer ones before those in them."""
+    found: list[tuple[Any, Any]] = []
+    todo: list[Any] = [tree]
+    while todo:
+        place = todo.pop()
+        for key, item in enumerate(place) if isinstance(place, list) else place.items():
+            if isinstance(item, dict) and len(item) == 1 and "$" in item:
+                found.append((place, key))
+                item = _inside(item["$"])
+            if isinstance(item, (list, dict)):
+                todo.append(item)
+    return found
+
+
+def _inside(tag: object) -> object:
+    """Where to look for tags in a tag. The one of an object whose only key is "$" must not take that for a tag."""
+    if isinstance(tag, list) and len(tag) == 2 and tag[0] == "object":
+        return tag[1]
+    return tag
 
 
 def _untag(tag: object, attachments: Sequence[bytes]) -> object:
     try:
         kind, *rest = tag  # type: ignore[misc]
         return _UNTAG[kind](rest, attachments)  # type: ignore[has-type]
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        raise UnexpectedResponse(f"The result has a tag that is not understood: {tag!r} ({error!r}).") from None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UnexpectedResponse(f"The result has a tag that is not understood: {_shown(tag)} ({error!r}).") from None
 
 
-def _decode_map(rest: list[list[list[object]]], attachments: Sequence[bytes]) -> dict[object, object]:
-    return {decode(key, attachments): decode(value, attachments) for key, value in rest[0]}
+def _shown(tag: object) -> str:
+    try:
+        text = repr(tag)
+    except RecursionError:
+        text = "…"
+    return text if len(text) <= 200 else text[:200] + "…"
 
 
-def _decode_array(rest: list[object], attachments: Sequence[bytes]) -> object:
+def _decode_set(rest: list[Any], attachments: Sequence[bytes]) -> set[object]:
+    try:
+        return set(rest[0])
+    except TypeError:
+        raise _unhashable("a Set holds") from None
+
+
+def _decode_map(rest: list[Any], attachments: Sequence[bytes]) -> dict[object, object]:
+    try:
+        return dict(rest[0])
+    except TypeError:
+        raise _unhashable("a Map has as a key") from None
+
+
+def _unhashable(what: str) -> ValueNotSupported:
+    return ValueNotSupported(
+        f"In the result {what} an object or an array, which Python's can not. Return an array instead.",
+        maybe_executed=True,
+    )
+
+
+def _decode_array(rest: list[Any], attachments: Sequence[bytes]) -> object:
     kind, shape, at = rest
-    data = attachments[at]  # type: ignore[call-overload]
+    code, data = _ARRAY_CODES[kind], attachments[at]
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         return numpy.frombuffer(data, dtype=numpy.dtype(kind).newbyteorder("<")).reshape(shape)
-    return array.array(_ARRAY_CODES[kind], data)  # type: ignore[index]
+    return array.array(code, data)
 
 
 _UNTAG: dict[object, Callable[[list[Any], Sequence[bytes]], object]] = {
@@ -280,8 +389,8 @@ _UNTAG: dict[object, Callable[[list[Any], Sequence[bytes]], object]] = {
     "float": lambda rest, attachments: float(rest[0]),
     "bytes": lambda rest, attachments: attachments[rest[0]],
     "date": lambda rest, attachments: _EPOCH + timedelta(milliseconds=rest[0]),
-    "set": lambda rest, attachments: set(decode(rest[0], attachments)),  # type: ignore[call-overload]
+    "set": _decode_set,
     "map": _decode_map,
-    "object": lambda rest, attachments: {key: decode(item, attachments) for key, item in rest[0].items()},
+    "object": lambda rest, attachments: dict(rest[0]),
     "array": _decode_array,
 }

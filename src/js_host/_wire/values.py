@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: How deeply lists and dicts may be nested.
 MAX_DEPTH = 500
 
+#: So many levels are looked at before the encoder is asked whether there is an end to them.
+SHALLOW = 2
+
 #: From this size on the garbage collector is held off while an answer is decoded: a great many new
 #: objects set it off again and again, and it then costs more than the decoding.
 LARGE = 100_000
@@ -51,35 +54,37 @@ def encode(value: object) -> Encoded:
 def _encode_checked(value: object) -> bytes | None:
     """The JSON text of a value that JSON can say; None for others.
 
-    msgspec writes dates, bytes and sets as texts and lists without a word, so the types are looked at first.
-    """
-    has_floats = _inspect(value)
-    if has_floats is None:
-        return None
-    try:
-        text = _encode_json(value)
-    except (UnicodeEncodeError, TypeError, RecursionError):
-        return None
-    return None if has_floats and b"null" in text and _hides_floats(value) else text
-
-
-def _inspect(value: object) -> bool | None:
-    """Whether floats occur in a value made of plain JSON types only; None if it holds other types.
-
-    Level by level, so that the work is done by C loops over whole levels.
+    msgspec writes dates, bytes and sets as texts and lists without a word, so the types are looked at:
+    level by level, so that the work is done by C loops over whole levels.
     """
     level: Sequence[object] = (value,)
-    has_floats = False
-    for _ in range(MAX_DEPTH):
+    has_floats, text = False, None
+    for depth in range(MAX_DEPTH + 1):
         kinds = set(map(type, level))
         if float in kinds:
             has_floats = True
         if kinds <= _SCALARS:
-            return has_floats
+            break
         if not kinds <= _PLAIN:
             return None
+        if depth == SHALLOW:
+            # What holds itself would grow from level to level. The encoder notices.
+            text = _encode_json_only(value)
+            if text is None:
+                return None
         level = _children(level, kinds)
-    return None
+    else:
+        return None
+    if text is None:
+        text = _encode_json_only(value)
+    return None if has_floats and text and b"null" in text and _hides_floats(value) else text
+
+
+def _encode_json_only(value: object) -> bytes | None:
+    try:
+        return _encode_json(value)
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        return None
 
 
 def _children(level: Sequence[object], kinds: set[type]) -> list[object]:
@@ -147,7 +152,7 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
 def _parse(text: Buffer) -> object:
     try:
         return _decode_json(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         from . import rich
 
         return rich.parse_exactly(text)
