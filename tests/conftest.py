@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -41,6 +42,14 @@ class Left:
         """All that lies in the runtime directory."""
         return [str(path) for path in (self.runtime / "js-host").glob("**/*")]
 
+    def kill(self) -> None:
+        """End what is left, so that one test's fault does not become another's."""
+        for line in self.processes():
+            try:
+                os.kill(int(line.split()[0]), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
     def _one_of_ours(self, pid: int) -> str | None:
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -72,6 +81,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
             found = wait_until_empty(look)
             assert not found, f"{name} left behind: {found}"
     finally:
+        left.kill()
         shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -122,7 +122,8 @@ def test_a_slot_that_gave_up_tries_again_when_the_window_has_room(fake: Any, wai
 
 
 def test_a_worker_that_does_not_come_back_is_tried_three_times(fake: Any, wait_for: Any) -> None:
-    supervisor = fake.start("once=a,ready", start_timeout=0.2)
+    supervisor = fake.start("once=a,ready")
+    supervisor.options.start_timeout = 0.2
     slot = supervisor.slots[0]
     os.kill(slot.pid, signal.SIGKILL)
     wait_for(lambda: slot.state == FAILED)

@@ -83,10 +83,23 @@ ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "stuck",
         "was ended by its watchdog: its event loop was stuck in f (/app/lib.js:12)",
     ),
+    "a stuck loop that only the stack names": (
+        {
+            "status": signal.SIGKILL,
+            "reports": {"stuck": {"stack": "spin (/app/lib.js:12:3)\nouter (/app/lib.js:20:1)"}},
+        },
+        "stuck",
+        "was ended by its watchdog: its event loop was stuck in spin (/app/lib.js:12)",
+    ),
+    "a stuck loop without a stack": (
+        {"status": signal.SIGKILL, "reports": {"stuck": {"stack": "", "message": "It was blocked, in native code."}}},
+        "stuck",
+        "was ended by its watchdog: It was blocked, in native code",
+    ),
     "a stuck loop of nobody's": (
         {"status": signal.SIGKILL, "reports": {"stuck": {"function": None, "stack": ""}}},
         "stuck",
-        "was ended by its watchdog: its event loop was stuck in JavaScript",
+        "was ended by its watchdog: its event loop was stuck",
     ),
     "an uncaught exception": (
         {

@@ -18,6 +18,7 @@ __all__ = ["WorkerEnd", "describe_end"]
 LINES_SHOWN = 20
 
 OUT_OF_MEMORY = re.compile(r"heap out of memory|Reached heap limit|process out of memory|Ineffective mark-compacts")
+FRAME = re.compile(r"^\s*(?:at )?([^\s(]+) \(", re.MULTILINE)
 PLACE = re.compile(r"(?:file://)?(/[^\s():]+:\d+)")
 
 KNOWN_CODES = {
@@ -124,11 +125,14 @@ def _refused(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
 
 
 def _stuck(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
-    stack, function = _stack(report), _text(report.get("function"))
-    found = PLACE.search(stack or "")
-    place = f" ({found[1]})" if found else ""
-    reason = f"was ended by its watchdog: its event loop was stuck in {function or 'JavaScript'}{place}"
-    return "stuck", reason, {"function": function, "stack": stack, "error": report}
+    stack, function, message = (_text(report.get(key)) for key in ("stack", "function", "message"))
+    details = {"function": function, "stack": stack, "error": report}
+    if stack:
+        named, place = FRAME.search(stack), PLACE.search(stack)
+        where = (function or (named and named[1]) or "JavaScript") + (f" ({place[1]})" if place else "")
+        return "stuck", f"was ended by its watchdog: its event loop was stuck in {where}", details
+    why = (message or "its event loop was stuck").removesuffix(".")
+    return "stuck", f"was ended by its watchdog: {why}", details
 
 
 def _crashed(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:

@@ -114,10 +114,18 @@ class WorkerProcess:
     def close(self) -> None:
         """Close every descriptor of ours. The worker takes the end of its control channel as the order to end."""
         self.control.close()
-        _close_all(fd for fd in (*self.output.values(), *self.connections, self.pidfd, self.leash) if fd >= 0)
+        _close_all(fd for fd in (*self.output.values(), self.pidfd, self.leash) if fd >= 0)
+        self._close_connections()
         self.output.clear()
-        self.connections.clear()
         self.pidfd = self.leash = -1
+
+    def _close_connections(self) -> None:
+        """Close those that nobody took. Who pops one has it for itself, so a client can not lose its own to this."""
+        try:
+            while True:
+                os.close(self.connections.pop())
+        except IndexError:
+            pass
 
 
 def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:
