@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
-import numpy
+import numpy as np
 import pytest
 
 # Several builders and a real Node may share the machine: how long an example takes says nothing.
@@ -76,7 +76,7 @@ def _same_floats(a: float, b: float) -> bool:
     return (math.isnan(a) and math.isnan(b)) or (a == b and math.copysign(1, a) == math.copysign(1, b))
 
 
-def _same_arrays(a: numpy.ndarray, b: numpy.ndarray) -> bool:
+def _same_arrays(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
@@ -88,7 +88,7 @@ _COMPARE: dict[type, Callable[..., bool]] = {
     dict: _same_dicts,
     list: _same_lists,
     float: _same_floats,
-    numpy.ndarray: _same_arrays,
+    np.ndarray: _same_arrays,
     set: _same_sets,
 }
 

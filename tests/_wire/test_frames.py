@@ -97,7 +97,7 @@ def test_small_frames_are_found_in_small_splits(sent: list[Told], cuts: list[int
     assert reader.is_empty
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.binary(max_size=200), st.lists(st.integers(1, 40), min_size=1))
 def test_garbage_gives_frames_or_a_frame_error(stream: bytes, cuts: list[int]) -> None:
     try:
@@ -106,7 +106,7 @@ def test_garbage_gives_frames_or_a_frame_error(stream: bytes, cuts: list[int]) -
         pass
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(plain_frames(READ_SIZE * 2), st.data())
 def test_a_header_with_any_byte_changed_gives_frames_or_a_frame_error(frame: Told, data: st.DataObject) -> None:
     stream = bytearray(write(frame))

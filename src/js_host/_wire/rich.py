@@ -1,6 +1,7 @@
 """The values that JSON can not say, as tags: objects whose only key is "$", such as {"$": ["date", 0]}.
 
-The slow path of `values.py`. Bytes travel as attachments after the JSON and are named by their number.
+The slow path of `values.py`: the way out; the way back is in `tags.py`. Bytes travel as attachments after the JSON
+and are named by their number.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
 MAX_SAFE_INTEGER = 2**53 - 1
 #: A path is shown up to here.
 MAX_STEPS = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 #: JavaScript's name of a kind of typed array, for each type code of the standard library's arrays.
 _ARRAY_KINDS = {"b": "int8", "B": "uint8", "h": "int16", "H": "uint16", "f": "float32", "d": "float64"}
 _ARRAY_KINDS |= {code: f"int{8 * array.array(code).itemsize}" for code in "ilq"}
 _ARRAY_KINDS |= {code: f"uint{8 * array.array(code).itemsize}" for code in "ILQ"}
-_ARRAY_CODES = {kind: code for code, kind in _ARRAY_KINDS.items()}
+ARRAY_CODES = {kind: code for code, kind in _ARRAY_KINDS.items()}
 
 
 def encode(value: object) -> tuple[bytes, Sequence[Buffer]]:
@@ -187,7 +188,7 @@ def _date(encoder: _Encoder, value: datetime) -> Json:
             f"{encoder._where()} is {value!r}, a datetime without a time zone: which moment it means is "
             "not known. Give it one (`value.replace(tzinfo=UTC)`), or pass `value.isoformat()`."
         )
-    return _tag("date", (value - _EPOCH) // _MILLISECOND)
+    return _tag("date", (value - EPOCH) // _MILLISECOND)
 
 
 def _bytes(encoder: _Encoder, value: Buffer) -> Json:
@@ -293,10 +294,10 @@ def _numpy_array(encoder: _Encoder, value: object) -> Json:
 
     assert isinstance(value, np.ndarray)
     kind = value.dtype.name
-    if kind not in _ARRAY_CODES:
+    if kind not in ARRAY_CODES:
         raise ValueNotSupported(
             f"{encoder._where()} is a numpy array of {kind}; JavaScript has arrays of "
-            f"{', '.join(sorted(_ARRAY_CODES))}. Convert it with `.astype(...)`, or pass `.tolist()`."
+            f"{', '.join(sorted(ARRAY_CODES))}. Convert it with `.astype(...)`, or pass `.tolist()`."
         )
     data = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     return _tag("array", kind, list(value.shape), encoder.attach(data.reshape(-1).view(np.uint8).data))
@@ -305,92 +306,3 @@ def _numpy_array(encoder: _Encoder, value: object) -> Json:
 def _type_name(value: object) -> str:
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def decode(tree: object, attachments: Sequence[bytes]) -> object:
-    """Replace the tags in a parsed JSON value by what they stand for, in place. It does not recurse, as above."""
-    holder = [tree]
-    # From the inside out: what is in a tag must be there before what the tag stands for.
-    for place, key in reversed(_find_tags(holder)):
-        place[key] = _untag(place[key]["$"], attachments)
-    return holder[0]
-
-
-def _find_tags(tree: list[Any]) -> list[tuple[Any, Any]]:
-    """Where tags are, the outer ones before those in them."""
-    found: list[tuple[Any, Any]] = []
-    todo: list[Any] = [tree]
-    while todo:
-        place = todo.pop()
-        for key, item in enumerate(place) if isinstance(place, list) else place.items():
-            if isinstance(item, dict) and len(item) == 1 and "$" in item:
-                found.append((place, key))
-                item = _inside(item["$"])
-            if isinstance(item, (list, dict)):
-                todo.append(item)
-    return found
-
-
-def _inside(tag: object) -> object:
-    """Where to look for tags in a tag. The one of an object whose only key is "$" must not take that for a tag."""
-    if isinstance(tag, list) and len(tag) == 2 and tag[0] == "object":
-        return tag[1]
-    return tag
-
-
-def _untag(tag: object, attachments: Sequence[bytes]) -> object:
-    try:
-        kind, *rest = tag  # type: ignore[misc]
-        return _UNTAG[kind](rest, attachments)  # type: ignore[has-type]
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UnexpectedResponse(f"The result has a tag that is not understood: {_shown(tag)} ({error!r}).") from None
-
-
-def _shown(tag: object) -> str:
-    try:
-        text = repr(tag)
-    except RecursionError:
-        text = "…"
-    return text if len(text) <= 200 else text[:200] + "…"
-
-
-def _decode_set(rest: list[Any], attachments: Sequence[bytes]) -> set[object]:
-    try:
-        return set(rest[0])
-    except TypeError:
-        raise _unhashable("a Set holds") from None
-
-
-def _decode_map(rest: list[Any], attachments: Sequence[bytes]) -> dict[object, object]:
-    try:
-        return dict(rest[0])
-    except TypeError:
-        raise _unhashable("a Map has as a key") from None
-
-
-def _unhashable(what: str) -> ValueNotSupported:
-    return ValueNotSupported(
-        f"In the result {what} an object or an array, which Python's can not. Return an array instead.",
-        maybe_executed=True,
-    )
-
-
-def _decode_array(rest: list[Any], attachments: Sequence[bytes]) -> object:
-    kind, shape, at = rest
-    code, data = _ARRAY_CODES[kind], attachments[at]
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        return numpy.frombuffer(data, dtype=numpy.dtype(kind).newbyteorder("<")).reshape(shape)
-    return array.array(code, data)
-
-
-_UNTAG: dict[object, Callable[[list[Any], Sequence[bytes]], object]] = {
-    "int": lambda rest, attachments: int(rest[0]),
-    "float": lambda rest, attachments: float(rest[0]),
-    "bytes": lambda rest, attachments: attachments[rest[0]],
-    "date": lambda rest, attachments: _EPOCH + timedelta(milliseconds=rest[0]),
-    "set": _decode_set,
-    "map": _decode_map,
-    "object": lambda rest, attachments: dict(rest[0]),
-    "array": _decode_array,
-}

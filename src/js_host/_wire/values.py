@@ -141,9 +141,9 @@ except ImportError:
 def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
     """The Python value of a frame's JSON text and attachments."""
     if attachments is not None:
-        from . import rich
+        from . import tags
 
-        return rich.decode(_parse(text), attachments)
+        return tags.decode(_parse(text), attachments)
     if len(text) > LARGE:
         return _decode_large(text)
     return _parse(text)
