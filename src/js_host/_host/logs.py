@@ -10,6 +10,7 @@ them), each record with `worker`, `pid` and `level`. The root logger is never to
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["LogForwarder"]
 
 MOST_WAITING = 10_000
+WARNING = 30
+
+
+def _can_matter(line: LogLine) -> bool:
+    """Whether anybody can see the line: a program that has not imported `logging` sees warnings only."""
+    return line.levelno >= WARNING or "logging" in sys.modules
 
 
 class LogForwarder:
@@ -41,13 +48,14 @@ class LogForwarder:
 
     def put(self, lines: Iterable[LogLine]) -> None:
         """Queue lines. Never waits."""
+        lines = [line for line in lines if _can_matter(line)]
         with self._changed:
             for line in lines:
                 if len(self._lines) < self._most:
                     self._lines.append(line)
                 else:
                     self._dropped += 1
-            if self._lines:
+            if lines:
                 self._ensure_thread()
                 self._changed.notify()
 

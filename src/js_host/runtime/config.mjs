@@ -5,8 +5,8 @@
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { inspect } from 'node:util'
 import { ConfigError } from './errors.mjs'
+import { util } from './util.mjs'
 
 /**
  * @typedef {object} Config
@@ -289,5 +289,5 @@ function isClass (fn) {
 
 /** @param {unknown} value */
 function shown (value) {
-  return `${inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 80)} (${value === null ? 'null' : typeof value})`
+  return `${util().inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 80)} (${value === null ? 'null' : typeof value})`
 }

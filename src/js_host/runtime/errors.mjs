@@ -5,8 +5,9 @@
  * list has a bound, so that describing an error can not itself fail or flood the wire.
  */
 
-import { inspect, types } from 'node:util'
+import types from 'node:util/types'
 import { hintFor } from './hints.mjs'
+import { util } from './util.mjs'
 
 export { hintFor }
 
@@ -216,7 +217,7 @@ function stringOf (value) {
 function textOf (value) {
   if (typeof value === 'string') return bounded(value)
   try {
-    return bounded(inspect(value, { customInspect: false, getters: false, depth: 2 }))
+    return bounded(util().inspect(value, { customInspect: false, getters: false, depth: 2 }))
   } catch {
     return `a value of type ${typeof value} that can not be shown`
   }

@@ -2,9 +2,8 @@
  * The default logger, and the console of a worker: levels of console, one call one record.
  */
 
-import { Console } from 'node:console'
 import { appendFileSync } from 'node:fs'
-import { format } from 'node:util'
+import { util } from './util.mjs'
 
 /** @typedef {(level: string, text: string) => void} Write */
 /** @typedef {Record<'log' | 'info' | 'debug' | 'warn' | 'error' | 'trace', (...args: unknown[]) => void>} Logger */
@@ -18,7 +17,7 @@ const LEVELS = /** @type {const} */ ({ log: 'info', info: 'info', debug: 'debug'
  */
 export function createLogger (write = writeToConsole) {
   const entries = Object.entries(LEVELS)
-    .map(([method, level]) => [method, (/** @type {unknown[]} */ ...args) => write(level, format(...args))])
+    .map(([method, level]) => [method, (/** @type {unknown[]} */ ...args) => write(level, util().format(...args))])
   return Object.fromEntries(entries)
 }
 
@@ -56,7 +55,7 @@ export function alsoWrite (logger, write) {
   for (const [method, level] of Object.entries(LEVELS)) {
     const original = /** @type {any} */ (logger)[method]
     also[method] = (/** @type {unknown[]} */ ...args) => {
-      write(level, format(...args))
+      write(level, util().format(...args))
       original?.apply(logger, args)
     }
   }
@@ -77,17 +76,27 @@ const OTHER_LEVELS = { assert: 'warn', countReset: 'warn' }
  */
 export function captureConsole (write) {
   let level = 'info'
-  const sink = { write: (/** @type {string} */ text) => write(level, text.replace(/\n$/, '')) }
-  const stream = /** @type {NodeJS.WritableStream} */ (/** @type {unknown} */ (sink))
-  const inner = /** @type {any} */ (new Console({ stdout: stream, stderr: stream, ignoreErrors: false, colorMode: false }))
+  /** @type {any} */
+  let inner
   const target = /** @type {any} */ (console)
   const before = PRINTING.map((method) => [method, target[method]])
   const levels = /** @type {Record<string, string>} */ ({ ...LEVELS, ...OTHER_LEVELS })
   for (const method of PRINTING) {
     target[method] = (/** @type {unknown[]} */ ...args) => {
       level = levels[method] ?? 'info'
+      inner ??= consoleTo((text) => write(level, text))
       return inner[method](...args)
     }
   }
   return () => { for (const [method, original] of before) target[method] = original }
+}
+
+/**
+ * A console whose lines go to `write`.
+ * @param {(text: string) => void} write
+ */
+function consoleTo (write) {
+  const sink = { write: (/** @type {string} */ text) => write(text.replace(/\n$/, '')) }
+  const stream = /** @type {NodeJS.WritableStream} */ (/** @type {unknown} */ (sink))
+  return new console.Console({ stdout: stream, stderr: stream, ignoreErrors: false, colorMode: false })
 }

@@ -9,7 +9,6 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { loadConfig } from './config.mjs'
 import { Connection, serveUpgrade, takeHandle } from './connection.mjs'
 import { Host } from './host.mjs'
@@ -17,12 +16,11 @@ import { captureConsole } from './logger.mjs'
 import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
-const ONE = { type: /** @type {const} */ ('string') }
-const { positionals: [file], values: options } = parseArgs({
-  allowPositionals: true,
-  strict: false,
-  options: { control: ONE, private: ONE, connection: ONE, shared: { ...ONE, multiple: true }, spin: ONE, address: ONE, port: ONE }
-})
+/** A line that is longer would reach the log in pieces. */
+const LONGEST_RECORD = 32 * 1024
+
+const [file, ...flags] = process.argv.slice(2)
+const options = readFlags(flags)
 const control = Number(options.control)
 /** @type {Promise<import('node:http').Server> | undefined} node:http is loaded by the first connection: most workers never see one */
 let http
@@ -30,8 +28,22 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
-captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text })}\n`))
+captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text: text.slice(0, LONGEST_RECORD) })}\n`))
 await start().catch(failed)
+
+/**
+ * @param {string[]} flags
+ * @returns {{shared: string[], [name: string]: any}}
+ */
+function readFlags (flags) {
+  const options = { shared: /** @type {string[]} */ ([]) }
+  for (let i = 0; i < flags.length; i += 2) {
+    const name = flags[i].slice(2)
+    if (name === 'shared') options.shared.push(flags[i + 1])
+    else Object.assign(options, { [name]: flags[i + 1] })
+  }
+  return options
+}
 
 async function start () {
   const config = await loadConfig(file)
@@ -50,10 +62,9 @@ async function start () {
 
 /** @param {Worker} worker */
 function listenAll (worker) {
-  const shared = /** @type {string[]} */ (options.shared ?? [])
   return Promise.all([
     listen(Number(options.private), (socket) => new Connection(worker, takeHandle(socket))),
-    ...shared.map((fd) => listen(Number(fd), httpOn(worker)))
+    ...options.shared.map((fd) => listen(Number(fd), httpOn(worker)))
   ])
 }
 
