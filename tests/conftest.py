@@ -39,8 +39,8 @@ class Left:
         return [line for pid in _pids() if (line := self._one_of_ours(pid))]
 
     def sockets(self) -> list[str]:
-        """All that lies in the runtime directory."""
-        return [str(path) for path in (self.runtime / "js-host").glob("**/*")]
+        """All that lies in the runtime directory, save what may stay: the lock file of a manager is never removed."""
+        return [str(path) for path in (self.runtime / "js-host").glob("**/*") if path.suffix != ".lock"]
 
     def kill(self) -> None:
         """End what is left, so that one test's fault does not become another's."""
@@ -68,6 +68,7 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Left]:
     runtime = directory / "run"
     runtime.mkdir(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv("XDG_STATE_HOME", str(directory / "state"))
     left = Left(directory, runtime)
     descriptors, threads = _descriptors(), set(threading.enumerate())
     try:

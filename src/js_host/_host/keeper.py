@@ -93,7 +93,7 @@ class Keeper:
         from js_host._host.runtime_dir import sweep
 
         self.changed = changed
-        self.logs = LogForwarder()
+        self.logs = LogForwarder(handle=self.options.log)
         try:
             with changed:
                 for slot in self.slots:

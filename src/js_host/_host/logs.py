@@ -4,6 +4,9 @@ The supervisor must see a death at once and keep the pipes of its workers empty 
 stop their event loops), so it never waits for a log handler. Lines queue here; where a handler is
 slower than a worker prints, the queue is bounded, and what did not fit is counted and told.
 
+A manager, which outlives the programs that it works for, gives a handler of its own: a log file. Then
+`logging` is not even imported.
+
 The loggers are `js_host.worker` (what workers print) and `js_host.supervisor` (what became of
 them), each record with `worker`, `pid` and `level`. The root logger is never touched.
 """
@@ -19,7 +22,7 @@ from js_host._host.lines import LogLine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["LogForwarder"]
 
@@ -33,13 +36,14 @@ def _can_matter(line: LogLine) -> bool:
 
 
 class LogForwarder:
-    """A queue of lines and the thread that hands them to `logging`, started by the first line.
+    """A queue of lines and the thread that hands them to `logging`, or to `handle`, started by the first line.
 
     Thread-safe: one condition guards the queue; handlers run outside of it.
     """
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
+    def __init__(self, most: int = MOST_WAITING, handle: Callable[[Sequence[LogLine]], None] | None = None) -> None:
         self._most = most
+        self._handle = handle or _log
         self._changed = threading.Condition()
         self._lines: deque[LogLine] = deque()
         self._dropped = 0
@@ -74,12 +78,8 @@ class LogForwarder:
             self._thread.start()
 
     def _run(self) -> None:
-        import logging
-
-        logging.getLogger("js_host").addHandler(_null_handler())
         while batch := self._next_batch():
-            for line in batch:
-                _emit(line)
+            self._handle(batch)
 
     def _next_batch(self) -> list[LogLine]:
         """Wait for lines. Returns none when all was handled and nothing more will come."""
@@ -92,6 +92,15 @@ class LogForwarder:
         if dropped:
             batch.append(_dropped_line(dropped))
         return batch
+
+
+def _log(lines: Sequence[LogLine]) -> None:
+    """Log lines with `logging`."""
+    import logging
+
+    logging.getLogger("js_host").addHandler(_null_handler())
+    for line in lines:
+        _emit(line)
 
 
 def _emit(line: LogLine) -> None:

@@ -8,8 +8,9 @@ from js_host._host.lifecycle import RestartBudget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from js_host._host.lines import LogLine
     from js_host._host.node import Node
 
 __all__ = ["RUNTIME", "SupervisorOptions"]
@@ -24,7 +25,8 @@ class SupervisorOptions:
     `command` is what follows Node's path on the command line of a worker; without it, `node_args`,
     the runtime and the config file. `worker_args` follow it, and then the descriptors. Timeouts are
     seconds: `start_timeout` until a worker must be ready, `drain_timeout` for its calls when it is
-    stopped, `exit_timeout` for the same when Python ends.
+    stopped, `exit_timeout` for the same when Python ends. `log` takes the lines that workers print, in a thread
+    of its own; without it they go to `logging`.
     """
 
     __slots__ = (
@@ -34,6 +36,7 @@ class SupervisorOptions:
         "env",
         "exit_timeout",
         "first_pause",
+        "log",
         "max_crashes",
         "max_failed_starts",
         "node",
@@ -65,6 +68,7 @@ class SupervisorOptions:
         max_failed_starts: int = 3,
         window: float = 60.0,
         first_pause: float = 0.1,
+        log: Callable[[Sequence[LogLine]], None] | None = None,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers!r}")
@@ -84,6 +88,7 @@ class SupervisorOptions:
         self.max_failed_starts = max_failed_starts
         self.window = window
         self.first_pause = first_pause
+        self.log = log
 
     def new_budget(self) -> RestartBudget:
         """Return an unspent restart budget for one slot."""

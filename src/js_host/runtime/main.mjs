@@ -53,8 +53,13 @@ async function start () {
   const servers = await listenAll(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   watchLife(worker)
-  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status() })
-  // A thread takes a while to start, so it does that while the first call is on its way.
+  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status(), disconnectTimeout: config.disconnectTimeout })
+  // After the hello of the first client was answered: a thread takes a while to start, and its call is not here yet.
+  setImmediate(watch, worker, servers)
+}
+
+/** @param {Worker} worker @param {net.Server[]} servers */
+function watch (worker, servers) {
   const watchdog = new Watchdog(control)
   watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
   worker.watch(watchdog)
