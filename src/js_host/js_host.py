@@ -111,12 +111,18 @@ class JSHost:
 
         supervisor = Supervisor(self._options())
         supervisor.begin()
-        from ._client.pool import Pool  # while Node boots
+        from . import function as _  # while Node boots
+        from ._client.pool import Pool
 
-        supervisor.wait_until_ready()
-        self._supervisor = supervisor
-        self._link = Pool(self._lanes(supervisor), self._explain, spin=self._spins())
-        self.say(verbosity.VERBOSE, f"Started {self.get_name()}")
+        pool = Pool(self._lanes(supervisor), self._explain, spin=self._spins())
+        pool.begin()
+        try:
+            supervisor.wait_until_ready()
+        except BaseException:
+            pool.close()
+            raise
+        self._supervisor, self._link = supervisor, pool
+        self._say(verbosity.VERBOSE, "Started")
 
     def stop(self) -> None:
         """Stop a host of our own: its calls finish first. Does nothing if it does not run."""
@@ -127,7 +133,7 @@ class JSHost:
         supervisor, self._supervisor = self._supervisor, None
         self._unlink()
         supervisor.stop()
-        self.say(verbosity.PROCESS_STOP, f"Stopped {self.get_name()}")
+        self._say(verbosity.PROCESS_STOP, "Stopped")
 
     def restart(self) -> None:
         """Stop a host of our own and start it again."""
@@ -154,7 +160,7 @@ class JSHost:
         if not self._owns_running():
             self._connect()
             self._validate()
-            self.say(verbosity.CONNECT, f"Connected to {self.get_name()}")
+            self._say(verbosity.CONNECT, "Connected to")
 
     def get_name(self) -> str:
         """How messages call it."""
@@ -192,6 +198,10 @@ class JSHost:
         """Print what we do, if the setting VERBOSITY asks for it. On stderr: stdout is the program's own."""
         if level <= settings.VERBOSITY:
             print(text, file=sys.stderr)
+
+    def _say(self, level: int, deed: str) -> None:
+        if level <= settings.VERBOSITY:
+            self.say(level, f"{deed} {self.get_name()}")
 
     # How.
 

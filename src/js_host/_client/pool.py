@@ -46,13 +46,15 @@ CONNECT_TIMEOUT = 30.0
 class Lane:
     """The way to one worker: its address, the connections to it, and its slot if it is this program's own."""
 
-    __slots__ = ("address", "connections", "idle", "slot")
+    __slots__ = ("address", "begun", "connections", "idle", "slot")
 
     def __init__(self, address: Address, slot: Slot | None = None) -> None:
         self.address = address
         self.slot = slot
         self.connections: set[Connection] = set()
         self.idle: deque[Connection] = deque()
+        #: Connections on which a hello was sent, and its answer not yet read.
+        self.begun: deque[Connection] = deque()
 
     def load(self) -> tuple[bool, int]:
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
@@ -85,7 +87,8 @@ class Lane:
 
     def forget(self) -> None:
         """Close this process's ends of all connections."""
-        connections, self.connections, self.idle = self.connections, set(), deque()
+        connections = (*self.connections, *self.begun)
+        self.connections, self.idle, self.begun = set(), deque(), deque()
         for connection in connections:
             connection.close()
 
@@ -148,6 +151,13 @@ class Pool:
         assert reason is not None
         raise reason
 
+    def begin(self) -> None:
+        """Say hello to all workers while they start, so that the first call need not wait for it."""
+        for lane in self._lanes:
+            connection = self._begun(lane)
+            if connection is not None:
+                lane.begun.append(connection)
+
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says, asked of any worker."""
         lane = self._choose()
@@ -172,10 +182,22 @@ class Pool:
         if self.is_closed:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
-        made = lane.slot.take_connection() if lane.slot else None
-        connection = Connection.open(lane.address, limit, made, spin=self._spin, token=self._token)
+        connection = self._begun(lane)
+        if connection is None:
+            connection = Connection.open(lane.address, limit, spin=self._spin, token=self._token)
+        else:
+            connection.greet(lane.address, limit)
         lane.connections.add(connection)
         return connection
+
+    def _begun(self, lane: Lane) -> Connection | None:
+        """The connection that came with the worker, with a hello on its way; None if it was taken before."""
+        try:
+            return lane.begun.pop()
+        except IndexError:
+            pass
+        descriptor = lane.slot.take_connection() if lane.slot else None
+        return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self._token)
 
     def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 
 from .._wire.frames import BYE, CALL, ERROR, HEADER, MAX_ID, RESULT, RICH, STATUS, FrameReader, pack, rich_body
 from .._wire.handshake import upgrade_answer, upgrade_request
-from .._wire.messages import Bye, hello_frame, read_bye, read_error, read_hello
+from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello
 from .._wire.values import encode
 from ..exceptions import (
     ConnectionError,
@@ -85,38 +85,39 @@ class Connection:
 
     @classmethod
     def open(
-        cls,
-        address: Address,
-        timeout: float | None,
-        made: int | None = None,
-        *,
-        spin: float = SPIN,
-        token: str | None = None,
+        cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
-        """Connect, or take a descriptor that is connected, and shake hands.
-
-        Raises ConnectionError (nothing ran) if no host answers within `timeout` seconds.
-        """
-        sock = _connect(address, timeout) if made is None else socket.socket(fileno=made)
-        connection = cls(sock, spin)
-        try:
-            connection._greet(address, timeout, token)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _greet(self, address: Address, timeout: float | None, token: str | None) -> None:
-        self._set_timeout(timeout)
+        """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
+        connection = cls(_connect(address, timeout), spin)
+        connection._set_timeout(timeout)
         try:
             if address.is_http:
-                self._upgrade(address)
-            self._send((hello_frame(token),))
+                connection._upgrade(address)
+            connection._send((hello_frame(token),))
+        except BaseException as error:
+            connection.close()
+            raise _unanswered(address, timeout, error) from None
+        connection.greet(address, timeout)
+        return connection
+
+    @classmethod
+    def begin(cls, descriptor: int, *, spin: float = SPIN, token: str | None = None) -> Connection:
+        """Say hello on a socket that is connected already; `greet` waits for the answer."""
+        connection = cls(socket.socket(fileno=descriptor), spin)
+        try:
+            connection._send((hello_frame(token),))
+        except NotSent:
+            pass  # the worker is gone already: that is for `greet` to tell
+        return connection
+
+    def greet(self, address: Address, timeout: float | None) -> None:
+        """Wait for the worker's hello. If there is none within `timeout` seconds: closes, and raises ConnectionError."""
+        self._set_timeout(timeout)
+        try:
             self.hello = read_hello(self._read_frame(None))
-        except (OSError, WorkerDied) as error:
-            raise ConnectionError(f"The host at {address} did not answer: {error}", maybe_executed=False) from None
-        except FunctionTimeout:
-            raise ConnectionError(f"The host at {address} did not answer within {timeout} s.") from None
+        except BaseException as error:
+            self.close()
+            raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
 
     def _upgrade(self, address: Address) -> None:
@@ -303,6 +304,15 @@ def _connect(address: Address, timeout: float | None) -> socket.socket:
             raise ConnectionError(f"No host answers at {address}: {error.strerror or error}.") from None
         raise
     return sock
+
+
+def _unanswered(address: Address, timeout: float | None, error: BaseException) -> BaseException:
+    """What is raised where a handshake failed: nothing ran."""
+    if isinstance(error, FunctionTimeout):
+        return ConnectionError(f"The host at {address} did not answer within {timeout:g} s.")
+    if isinstance(error, (OSError, WorkerDied)) and not isinstance(error, Stopping):
+        return ConnectionError(f"The host at {address} did not answer: {error}")
+    return error
 
 
 def _ended() -> int:

@@ -50,19 +50,22 @@ async function start () {
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
-  const servers = await listenAll(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   watchLife(worker)
   tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status(), disconnectTimeout: config.disconnectTimeout })
-  // After the hello of the first client was answered: a thread takes a while to start, and its call is not here yet.
-  setImmediate(watch, worker, servers)
+  setImmediate(complete, worker)
 }
 
-/** @param {Worker} worker @param {net.Server[]} servers */
-function watch (worker, servers) {
+/**
+ * What can wait until the first client's hello is answered, and must be there when its call comes. Other clients wait in the
+ * backlog of the sockets.
+ * @param {Worker} worker
+ */
+async function complete (worker) {
   const watchdog = new Watchdog(control)
-  watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
   worker.watch(watchdog)
+  const servers = await listenAll(worker)
+  watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
 }
 
 /** @param {Worker} worker */

@@ -3,18 +3,12 @@
 // It ends the process when the supervisor is gone, and when a function has blocked the event loop beyond its deadline.
 
 import { Worker as Thread } from 'node:worker_threads'
-
-/** The cells that both threads see: moments on the main thread's performance.now(), in ms. */
-
-/** Cell: by when the function on the stack must be done; 0 while there is none, Infinity if it has no deadline. */
-export const RUNNING = 0
-/** Cell: the nearest deadline of the calls that wait for a promise, or an earlier moment; 0 while there are none. */
-export const NEAREST = 1
+import { NEAREST, RUNNING } from './worker.mjs'
 
 /** How many connections the watchdog can say goodbye to; further ones just see theirs close. */
 const SEATS = 4096
 /** A seat that nobody has, or whose socket has part of a frame waiting to be sent. Otherwise it holds the descriptor. */
-export const SILENT = -1
+const SILENT = -1
 
 export class Watchdog {
   /** @param {number} control the descriptor that is read until it ends: then the supervisor is gone */
@@ -26,7 +20,7 @@ export class Watchdog {
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
-      workerData: { control, cells: this.cells, seats: this.seats, origin },
+      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, SILENT },
       stdin: false,
       execArgv: [],
       env: process.env

@@ -3,7 +3,6 @@
 import fs from 'node:fs'
 import net from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
-import { NEAREST, RUNNING, SILENT } from './watchdog.mjs'
 
 /** How often it looks, and how far beyond its deadline the loop must be stuck, in ms. */
 const TICK = 150
@@ -11,7 +10,7 @@ const GRACE = 100
 /** How long the main thread may take to show its stack, in ms: native code can not be interrupted. */
 const STACK_TIMEOUT = 150
 
-const { control, cells, seats, origin } = workerData
+const { control, cells, seats, origin, RUNNING, NEAREST, SILENT } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */

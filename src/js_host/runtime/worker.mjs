@@ -2,13 +2,19 @@
 
 import { byeFrame } from './messages.mjs'
 import { Spinner } from './spin.mjs'
-import { NEAREST, RUNNING } from './watchdog.mjs'
 
 /** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
 const LINGER = 100
 
 /** What setTimeout takes at most. */
 const LONGEST_TIMER = 2 ** 31 - 1
+
+/** The cells that the watchdog's thread sees: moments on this thread's performance.now(), in ms. */
+
+/** Cell: by when the function on the stack must be done; 0 while there is none, Infinity if it has no deadline. */
+export const RUNNING = 0
+/** Cell: the nearest deadline of the calls that wait for a promise, or an earlier moment; 0 while there are none. */
+export const NEAREST = 1
 
 export class Worker {
   /**
@@ -123,7 +129,14 @@ export class Worker {
   }
 
   checkIdle () {
-    if (this.waiting.size === 0 && (!this.lingering || this.connections.size === 0)) setImmediate(this.onIdle)
+    if (this.isIdle()) setImmediate(() => { if (this.isIdle()) this.onIdle() })
+  }
+
+  /** Whether no call runs, and all answers have left. */
+  isIdle () {
+    if (this.waiting.size > 0 || (this.lingering && this.connections.size > 0)) return false
+    for (const connection of this.connections) if (connection.unsent) return false
+    return true
   }
 
   /** Tell every client what becomes of its calls. @param {{reason: string, message: string, [field: string]: unknown}} bye */
