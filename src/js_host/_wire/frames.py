@@ -244,6 +244,7 @@ class _LargeBody:
             room = self.rest()
             count = min(len(room), len(data))
             room[:count] = data[:count]
+            room.release()
             self.received(count)
             data = data[count:]
 
@@ -251,6 +252,7 @@ class _LargeBody:
         """Take note of `count` bytes; True when the body is complete."""
         self._at += count
         while self._at == len(self._view):
+            self._view.release()  # while a view is alive, getvalue() would copy
             self._done.append(self._segment.getvalue())
             if len(self._done) == len(self._sizes):
                 return True
