@@ -24,7 +24,10 @@ export const READ_SIZE = 64 * 1024
 /** A frame larger than the buffer is read in steps of this size, straight into its place. */
 const LARGE_READ = 4 * 1024 * 1024
 
-/** Below this length a string is written without measuring it first: three bytes a character always suffice. */
+/**
+ * A string is written without measuring it first. Three bytes a character always suffice, and cost nothing below this
+ * length; above it most text is nearly all ASCII, and an eighth more than its length suffices.
+ */
 const SHORT_TEXT = 700
 
 /** The bytes are no frame, or one over the limit. The connection can not go on. */
@@ -52,11 +55,16 @@ export function readUint32 (bytes, at) {
  * @param {number} id @param {number} kind @param {string} text @returns {Buffer}
  */
 export function textFrame (id, kind, text) {
-  const short = text.length < SHORT_TEXT
-  const frame = Buffer.allocUnsafe(HEADER_SIZE + (short ? text.length * 3 : Buffer.byteLength(text)))
-  const length = frame.utf8Write(text, HEADER_SIZE)
+  const room = text.length < SHORT_TEXT ? text.length * 3 : text.length + (text.length >>> 3)
+  let frame = Buffer.allocUnsafe(HEADER_SIZE + room)
+  let length = frame.utf8Write(text, HEADER_SIZE)
+  if (length > room - 3 && room < text.length * 3) {      // it may not all have fitted
+    length = Buffer.byteLength(text)
+    frame = Buffer.allocUnsafe(HEADER_SIZE + length)
+    frame.utf8Write(text, HEADER_SIZE)
+  }
   writeHeader(frame, length, id, kind)
-  return short ? frame.subarray(0, HEADER_SIZE + length) : frame
+  return frame.subarray(0, HEADER_SIZE + length)
 }
 
 /**
