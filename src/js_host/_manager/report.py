@@ -1,0 +1,86 @@
+"""What a manager tells about itself: its hosts, their workers and leases, as JSON."""
+
+from __future__ import annotations
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from js_host._host.slot import WorkerSlot
+    from js_host._manager.hosts import ManagedHost
+
+__all__ = ["age_of", "host_report", "lease_answer", "memory_of"]
+
+
+def lease_answer(host: ManagedHost, *, started: bool) -> dict[str, Any]:
+    """What a program needs to call a host, and to tell its user about it."""
+    return {
+        "host": host.id,
+        "started": started,
+        "manager": os.getpid(),
+        "slots": [{"number": slot.number, "address": slot.address} for slot in host.supervisor.slots],
+        "shared_address": host.supervisor.sockets.shared_address if host.supervisor.sockets else None,
+        "status": host.status,
+        "logfile": host.log.path,
+    }
+
+
+def host_report(host: ManagedHost, leases: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A host, its workers and who holds it."""
+    return {
+        "id": host.id,
+        "config_file": host.config_file,
+        "state": host.state,
+        "uptime": round(time.time() - host.began_at, 3),
+        "disconnect_timeout": host.patience,
+        "node_args": list(host.request.get("node_args") or ()),
+        "path_to_node": host.request.get("path_to_node"),
+        "shared_address": host.supervisor.sockets.shared_address if host.supervisor.sockets else None,
+        "logfile": host.log.path,
+        "log_note": host.log.note,
+        "leases": list(leases),
+        "workers": [worker_report(slot) for slot in list(host.supervisor.slots)],
+    }
+
+
+def worker_report(slot: WorkerSlot) -> dict[str, Any]:
+    """A worker: who it is, since when, and how the one before it ended."""
+    pid, info, end = slot.pid, slot.info or {}, slot.last_end
+    return {
+        "number": slot.number,
+        "address": slot.address,
+        "state": slot.state,
+        "pid": pid,
+        "node": info.get("node"),
+        "uptime": age_of(pid) if pid else None,
+        "memory": memory_of(pid) if pid else None,
+        "last_end": {"kind": end.kind, "pid": end.pid, "text": str(end)} if end else None,
+        "failure": slot.failure,
+    }
+
+
+def memory_of(pid: int) -> int | None:
+    """Bytes of memory that a process holds; None where the system does not show it."""
+    fields = _fields(f"/proc/{pid}/statm")
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
+
+
+def age_of(pid: int) -> float | None:
+    """Seconds since a process was started; None where the system does not show it."""
+    after_name, up = _fields(f"/proc/{pid}/stat", after=")"), _fields("/proc/uptime")
+    if len(after_name) < 20 or not up:
+        return None
+    return round(max(0.0, float(up[0]) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")), 3)
+
+
+def _fields(path: str, after: str = "") -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return []
+    return text.rpartition(after)[2].split() if after else text.split()

@@ -1,0 +1,141 @@
+"""The manager, as a program sees it: a detached process that keeps hosts warm while programs come and go.
+
+    from js_host.manager import JSHostManager
+
+    manager = JSHostManager()
+    manager.is_running()
+    manager.hosts                    # what it keeps, with workers, leases and the last crash
+    manager.stop()
+
+It is for development. There is one for each user and environment (the same Python, PATH, JS_HOST_NODE and NODE_*
+variables); who needs it first starts it, and it ends with its last host.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._manager.client import Lease
+
+__all__ = ["JSHostManager"]
+
+
+class JSHostManager:
+    """A handle on the manager of this user and environment. It holds nothing: any number of them mean the same one."""
+
+    def __repr__(self) -> str:
+        return f"<{self.get_name()}>"
+
+    def get_name(self) -> str:
+        """How messages call it."""
+        from ._manager.place import find_place
+
+        return f"JSHostManager [{find_place().name}]"
+
+    def is_running(self) -> bool:
+        """Whether it runs and takes leases."""
+        from ._manager.find import connect
+        from ._manager.fork import close_held
+        from ._manager.place import find_place
+
+        line = connect(find_place())
+        if line is not None:
+            close_held(line)
+        return line is not None
+
+    def get_status(self) -> dict[str, Any] | None:
+        """What it says of itself: version, pid, uptime, logfile and `hosts`. None if it does not run."""
+        from ._manager.client import request
+
+        return request("status")
+
+    @property
+    def hosts(self) -> list[dict[str, Any]]:
+        """Its hosts: for each its `config_file`, `state`, `uptime`, `leases`, `logfile` and `workers`."""
+        hosts: list[dict[str, Any]] = (self.get_status() or {}).get("hosts", [])
+        return hosts
+
+    @property
+    def logfile(self) -> str | None:
+        """The file in which it says what it does itself. Each host has one of its own. None if there is no place."""
+        from ._manager.logfile import manager_log_path
+        from ._manager.place import find_place
+
+        return manager_log_path(find_place().name)
+
+    def stop(self) -> None:
+        """Stop it, and all of its hosts: their calls finish first. Returns when it is gone. Else, does nothing."""
+        from ._manager.client import request
+
+        request("stop-manager")
+
+    def start_host(
+        self,
+        config_file: str | os.PathLike[str],
+        *,
+        workers: int = 1,
+        path_to_node: str | None = None,
+        node_args: tuple[str, ...] | list[str] = (),
+        spin: int = 0,
+        start_timeout: float = 30.0,
+        say: Callable[[str], None] | None = None,
+    ) -> Lease:
+        """Start the host of a config file, if it does not run, and hold it: as long as the lease that this returns.
+
+        Raises StartError with the file, the line and a hint, if the config can not be loaded.
+        """
+        from ._manager.client import lease
+
+        return lease(
+            os.fspath(config_file),
+            workers=workers,
+            path_to_node=path_to_node,
+            node_args=node_args,
+            spin=spin,
+            start_timeout=start_timeout,
+            say=say,
+        )
+
+    def stop_host(self, config_file: str | os.PathLike[str], *, stop_manager_if_last: bool = True) -> bool:
+        """Stop the host of a config file: its calls finish first. Returns when it is gone, and whether there was one.
+
+        With its last host the manager stops too, unless that is not wanted: then it stays for some minutes.
+        """
+        from ._manager.client import request
+
+        path = os.path.abspath(config_file)
+        answer = request("stop", config_file=path, stop_manager_if_last=stop_manager_if_last)
+        return bool(answer and answer["stopped"])
+
+    def restart_host(
+        self,
+        config_file: str | os.PathLike[str],
+        *,
+        workers: int = 1,
+        path_to_node: str | None = None,
+        node_args: tuple[str, ...] | list[str] = (),
+        spin: int = 0,
+        start_timeout: float = 30.0,
+    ) -> None:
+        """Replace the host of a config file by a new one with this program's environment; start it if it does not run.
+
+        The old one goes when the new one is ready, so no call fails; returns when it is gone. If the new one does not
+        start, the old one stays, and StartError says why. The settings count only where no host runs: one that runs
+        keeps its own.
+        """
+        from ._manager.client import request_or_start
+
+        request_or_start(
+            "restart",
+            os.fspath(config_file),
+            workers=workers,
+            path_to_node=path_to_node,
+            node_args=node_args,
+            spin=spin,
+            start_timeout=start_timeout,
+        )
