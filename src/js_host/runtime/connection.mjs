@@ -27,6 +27,8 @@ export class Connection {
     this.reading = false
     this.flushing = false
     this.greeted = false
+    /** The client broke the rules: nothing more of what it says is read. */
+    this.broken = false
     this.unsent = false
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
@@ -67,6 +69,7 @@ export class Connection {
    * @param {number} count
    */
   onRead (count) {
+    if (this.broken) return true
     const { spinner } = this.worker
     this.arrival = performance.now()
     const close = spinner.isClose(this.arrival)
@@ -108,6 +111,7 @@ export class Connection {
     const { worker } = this
     const start = at + HEADER_SIZE + (bytes[at + 10] | bytes[at + 11] << 8)
     if (start > end) throw new FrameError('The name of a function is longer than its frame.')
+    if (id === 0 || this.calls.has(id)) throw new FrameError(`A call came in under the id ${id}, which ${id === 0 ? 'is none' : 'is in use'}.`)
     const name = bytes.utf8Slice(at + HEADER_SIZE, start)
     const entry = worker.host.functions[name]
     if (entry === undefined) return this.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
@@ -124,7 +128,7 @@ export class Connection {
    */
   run (call, entry, bytes, start, end, flags, owned) {
     const { worker } = this
-    let data, value
+    let data, value, isLater
     try {
       data = decodeValue(bytes, start, end, flags, owned)
     } catch (error) {
@@ -133,12 +137,13 @@ export class Connection {
     worker.begin(call)
     try {
       value = entry.run(worker.host, data, call)
+      isLater = value !== null && typeof value === 'object' && typeof value.then === 'function'
     } catch (error) {
       worker.pause()
       return this.fail(call, error)
     }
     worker.pause()
-    if (value !== null && typeof value === 'object' && typeof value.then === 'function') this.wait(call, value)
+    if (isLater) this.wait(call, value)
     else this.settle(call, value)
   }
 
@@ -152,7 +157,7 @@ export class Connection {
   wait (call, promise) {
     this.calls.set(call.id, call)
     this.worker.wait(call, () => this.timeOut(call))
-    promise.then((value) => this.settle(call, value), (error) => this.fail(call, error))
+    Promise.resolve(promise).then((value) => this.settle(call, value), (error) => this.fail(call, error))
   }
 
   /** @param {Call} call @param {unknown} value */
@@ -206,7 +211,7 @@ export class Connection {
     }
     const size = Array.isArray(frame) ? frame.reduce((sum, part) => sum + part.byteLength, 0) : frame.length
     if (size - HEADER_SIZE > this.worker.limit) this.write(errorFrame(id, tooLarge(size - HEADER_SIZE, this.worker.limit)))
-    else if (Array.isArray(frame)) this.out.push(...frame)
+    else if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
     else this.out.push(frame)
     this.scheduleFlush()
   }
@@ -245,11 +250,13 @@ export class Connection {
     this.socket.write('', () => {
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
+      if (this.worker.draining) this.worker.checkIdle()
     })
   }
 
   /** @param {unknown} error */
   protocolError (error) {
+    this.broken = true
     const message = error instanceof Error ? error.message : String(error)
     if (!(error instanceof FrameError)) this.worker.host.logger.error(error)
     this.out.push(byeFrame({ reason: 'protocol', message }))

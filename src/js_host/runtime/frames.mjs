@@ -58,7 +58,7 @@ export function textFrame (id, kind, text) {
   const room = text.length < SHORT_TEXT ? text.length * 3 : text.length + (text.length >>> 3)
   let frame = Buffer.allocUnsafe(HEADER_SIZE + room)
   let length = frame.utf8Write(text, HEADER_SIZE)
-  if (length > room - 3 && room < text.length * 3) {      // it may not all have fitted
+  if (length > room - 4 && room < text.length * 3) {      // it may not all have fitted: a character takes up to 4 bytes
     length = Buffer.byteLength(text)
     frame = Buffer.allocUnsafe(HEADER_SIZE + length)
     frame.utf8Write(text, HEADER_SIZE)

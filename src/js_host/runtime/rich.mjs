@@ -3,7 +3,7 @@
 // The slow path of values.mjs. Bytes travel as attachments after the JSON and are named by their number.
 // _wire/rich.py is the twin.
 
-import { types } from 'node:util'
+import types from 'node:util/types'
 
 /** How deeply arrays and objects may be nested. */
 export const MAX_DEPTH = 500
@@ -26,6 +26,10 @@ const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
   float64: Float64Array
 })
 const ARRAY_KINDS = new Map(Object.keys(ARRAY_CLASSES).map((kind) => [ARRAY_CLASSES[kind].name, kind]))
+
+/** The name of a typed array's class, whatever a subclass of it is called. */
+const typedArrayName = /** @type {() => string | undefined} */ (
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get)
 
 /**
  * The tagged JSON text of any value that can cross, and its attachments.
@@ -63,10 +67,10 @@ class Encoder {
   /** @param {any} value @returns {unknown} */
   convertObject (value) {
     if (Array.isArray(value)) return this.within(value, () => this.items(value))
-    if (value instanceof Date) return this.date(value)
+    if (types.isDate(value)) return this.date(value)
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return this.bytes(value)
-    if (value instanceof Set) return this.within(value, () => tag('set', this.items([...value])))
-    if (value instanceof Map) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
+    if (types.isSet(value)) return this.within(value, () => tag('set', this.items([...value])))
+    if (types.isMap(value)) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
     if (typeof value.toJSON === 'function') return this.within(value, () => this.convert(value.toJSON()))
     const prototype = Object.getPrototypeOf(value)
     if (prototype !== Object.prototype && prototype !== null) this.refuseStrange(value)
@@ -106,7 +110,7 @@ class Encoder {
       const field = value[key]
       if (field !== undefined) out[key] = this.deeper(key, field)
     }
-    return keys.length === 1 && keys[0] === '$' ? tag('object', out) : out
+    return '$' in out && Object.keys(out).length === 1 ? tag('object', out) : out
   }
 
   /** @param {Date} value */
@@ -122,9 +126,18 @@ class Encoder {
       ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
       : new Uint8Array(value)
     const at = this.attachments.push(view) - 1
-    const kind = ARRAY_KINDS.get(value.constructor?.name)
+    const kind = ARRAY_KINDS.get(typedArrayName.call(value) ?? '')
     if (kind === undefined || kind === 'uint8') return tag('bytes', at)
-    return tag('array', kind, value.shape ?? [value.length], at)
+    return tag('array', kind, this.shape(value), at)
+  }
+
+  /** @param {any} value */
+  shape (value) {
+    const { shape = [value.length] } = value
+    const fits = Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0) &&
+      shape.reduce((total, size) => total * size, 1) === value.length
+    if (!fits) this.refuse(`an array of ${value.length} numbers with a shape that does not fit`)
+    return shape
   }
 
   /** @param {any} value */
@@ -132,6 +145,9 @@ class Encoder {
     if (types.isNativeError(value)) this.refuse('an Error: throw it, or pass its message')
     if (typeof value.then === 'function') this.refuse('a promise: await it first')
     if (types.isRegExp(value)) this.refuse('a RegExp')
+    if (types.isGeneratorObject(value)) this.refuse('a generator: spread it into an array, [...it]')
+    if (types.isMapIterator(value) || types.isSetIterator(value)) this.refuse('an iterator: spread it into an array, [...it]')
+    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream: read it to its end')
     if (types.isWeakMap(value) || types.isWeakSet(value)) this.refuse('a weak collection')
     if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive')
     if (types.isProxy(value)) this.refuse('a Proxy')
@@ -197,11 +213,11 @@ function decodeArray (kind, shape, bytes) {
   const TypedArray = ARRAY_CLASSES[kind]
   if (TypedArray === undefined) throw new ValueNotSupported(`The data has an array of an unknown kind: ${JSON.stringify(kind)}.`)
   // A typed array must lie at a multiple of its item's size, so the bytes move into a place of their own.
-  const array = new TypedArray(bytes.slice().buffer, 0, bytes.byteLength / TypedArray.BYTES_PER_ELEMENT)
+  const array = new TypedArray(new Uint8Array(bytes).buffer)
   return Object.defineProperty(array, 'shape', { value: shape, writable: true, configurable: true })
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
+const STRING_OR_LONG_INTEGER = /"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g
 const BIGINT = `bigint:${Math.random()}${Math.random()}:`     // no data holds it by chance, so what begins with it is ours
 
 /**
@@ -209,13 +225,32 @@ const BIGINT = `bigint:${Math.random()}${Math.random()}:`     // no data holds i
  * @param {string} text @returns {unknown}
  */
 export function parseExactly (text) {
-  let found = false
-  const marked = text.replace(TOKENS, (token) => {
-    if (token[0] === '"' || Number.isSafeInteger(Number(token))) return token
-    found = true
-    return `"${BIGINT}${token}"`
-  })
-  if (!found) return JSON.parse(text)
-  return JSON.parse(marked, (_, value) =>
+  let marked = ''
+  let at = 0
+  const pattern = STRING_OR_LONG_INTEGER
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    const [token] = match
+    if (token === '"') pattern.lastIndex = endOfString(text, pattern.lastIndex)
+    else if (!Number.isSafeInteger(Number(token))) {
+      marked += `${text.slice(at, match.index)}"${BIGINT}${token}"`
+      at = pattern.lastIndex
+    }
+  }
+  if (at === 0) return JSON.parse(text)
+  return JSON.parse(marked + text.slice(at), (_, value) =>
     typeof value === 'string' && value.startsWith(BIGINT) ? BigInt(value.slice(BIGINT.length)) : value)
+}
+
+/**
+ * Where a string ends. By hand: a pattern for it would run out of stack in a string of many megabytes.
+ * @param {string} text @param {number} start just behind its first quote
+ */
+function endOfString (text, start) {
+  for (let end = text.indexOf('"', start); end >= 0; end = text.indexOf('"', end + 1)) {
+    let first = end
+    while (first > start && text[first - 1] === '\\') first--
+    if ((end - first) % 2 === 0) return end + 1
+  }
+  return text.length
 }
