@@ -52,7 +52,7 @@ class LogForwarder:
 
     def put(self, lines: Iterable[LogLine]) -> None:
         """Queue lines. Never waits."""
-        lines = [line for line in lines if _can_matter(line)]
+        lines = [line for line in lines if self._handle is not _log or _can_matter(line)]
         with self._changed:
             for line in lines:
                 if len(self._lines) < self._most:
