@@ -91,7 +91,7 @@ class JSHost:
 
     def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not timeout > 0:
             raise FunctionTimeout(
                 f"{name.decode()} was given {timeout} s: its deadline had passed.", maybe_executed=False
             )

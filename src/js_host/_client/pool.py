@@ -46,7 +46,7 @@ CONNECT_TIMEOUT = 30.0
 class Lane:
     """The way to one worker: its address, the connections to it, and its slot if it is this program's own."""
 
-    __slots__ = ("address", "begun", "connections", "idle", "slot")
+    __slots__ = ("address", "begun", "connections", "idle", "is_closed", "slot")
 
     def __init__(self, address: Address, slot: Slot | None = None) -> None:
         self.address = address
@@ -55,6 +55,8 @@ class Lane:
         self.idle: deque[Connection] = deque()
         #: Connections on which a hello was sent, and its answer not yet read.
         self.begun: deque[Connection] = deque()
+        #: Nothing is kept any more.
+        self.is_closed = False
 
     def load(self) -> tuple[bool, int]:
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
@@ -68,7 +70,10 @@ class Lane:
                 connection = self.idle.pop()
             except IndexError:
                 return None
-            if monotonic() - connection.last_used < CHECK_AFTER or connection.is_usable():
+            now = monotonic()
+            pause = now - connection.last_used
+            connection.follows = pause < connection.spin and now > connection.rest_until
+            if pause < CHECK_AFTER or connection.is_usable():
                 return connection
             self.drop(connection)
 
@@ -79,11 +84,23 @@ class Lane:
         else:
             connection.last_used = monotonic()
             self.idle.append(connection)
+            if self.is_closed:
+                self.close()
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
         self.connections.discard(connection)
         connection.close()
+
+    def close(self) -> None:
+        """Close the connections that carry no call; those that do are closed when they are given back."""
+        self.is_closed = True
+        for waiting in (self.idle, self.begun):
+            while waiting:
+                try:
+                    self.drop(waiting.pop())
+                except IndexError:
+                    break  # another thread took the last one
 
     def forget(self) -> None:
         """Close this process's ends of all connections."""
@@ -171,7 +188,7 @@ class Pool:
         """Close all connections that are idle now, and the others when their calls end."""
         self.is_closed = True
         for lane in self._lanes:
-            lane.forget()
+            lane.close()
 
     def _choose(self) -> Lane:
         if len(self._lanes) == 1:
