@@ -71,9 +71,8 @@ class Lane:
             except IndexError:
                 return None
             now = monotonic()
-            pause = now - connection.last_used
-            connection.follows = pause < connection.spin and now > connection.rest_until
-            if pause < CHECK_AFTER or connection.is_usable():
+            connection.spins = connection.spinner.should_spin(now, connection.last_used)
+            if now - connection.last_used < CHECK_AFTER or connection.is_usable():
                 return connection
             self.drop(connection)
 

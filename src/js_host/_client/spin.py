@@ -1,17 +1,69 @@
-"""Spinning: whether to poll for an answer before sleeping.
+"""Spinning: whether to poll for an answer before sleeping, and for how long.
 
-A process that sleeps in the kernel costs a wake-up when its answer comes, several times the call itself.
+A process that sleeps in the kernel costs a wake-up when its answer comes, several times the call itself. One
+that polls in vain costs the time that it polled, and on busy processors it keeps the worker from running. So a
+connection polls only while that pays: for about twice as long as the last answers took, less often after each
+time that was in vain, and not at all for a while after it was itself interrupted.
 """
 
 from __future__ import annotations
 
 import os
 
-#: How long a connection polls for an answer before it sleeps, in seconds. The worker turns as long for the next call.
+#: How long a connection polls for an answer at most, in seconds. The worker turns as long for the next call.
 SPIN = 200e-6
 
-#: After a poll that was in vain, this many calls at most do without.
-MAX_SKIP = 64
+#: How long it polls at least, in seconds.
+SHORTEST_SPIN = 30e-6
+
+#: After a poll that was in vain, at most this many calls do without.
+MAX_SKIP = 256
+
+#: A poll that took so much longer than it should was interrupted for another process, in seconds.
+INTERRUPTED = 1e-3
+
+#: For how many times that long there is no polling then.
+REST = 30
+
+
+class Spinner:
+    """One connection's experience with polling. `limit` is how long it may poll at most, in seconds; 0 is never."""
+
+    __slots__ = ("_back_off", "_rest_until", "_skip", "limit", "span")
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        #: How long to poll now, in seconds.
+        self.span = limit
+        self._skip = 0
+        self._back_off = 1
+        self._rest_until = 0.0
+
+    def should_spin(self, now: float, last_used: float) -> bool:
+        """Whether to poll for the answer to a call that goes out now.
+
+        Only if it follows the last one so closely that the worker is still awake: to wake a worker that sleeps
+        is quicker for a system that may give it this very processor.
+        """
+        if now - last_used >= self.limit or now < self._rest_until:
+            return False
+        if self._skip:
+            self._skip -= 1
+            return False
+        return True
+
+    def succeeded(self, start: float, now: float) -> None:
+        """The answer came while polling."""
+        spent = now - start
+        if spent > self.span + INTERRUPTED:
+            self._rest_until = now + spent * REST
+        self.span = min(max(spent * 2, SHORTEST_SPIN), self.limit)
+        self._back_off = self._back_off >> 1 or 1
+
+    def failed(self, start: float, now: float) -> None:
+        """The answer came after polling had ended."""
+        self.span = min((now - start) * 2, self.limit)
+        self._back_off = self._skip = min(self._back_off * 2, MAX_SKIP)
 
 
 def can_spin() -> bool:

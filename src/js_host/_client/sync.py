@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from struct import Struct
-from time import monotonic, perf_counter
+from time import monotonic
 
 from .._wire.frames import BYE, CALL, ERROR, HEADER, MAX_ID, RESULT, RICH, STATUS, FrameReader, pack, rich_body
 from .._wire.handshake import upgrade_answer, upgrade_request
@@ -22,7 +22,7 @@ from ..exceptions import (
     WorkerDied,
 )
 from .address import Address
-from .spin import MAX_SKIP, SPIN
+from .spin import SPIN, Spinner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ MAX_PARTS = 1000
 
 SOCKET_BUFFER = 1 << 20
 
+#: A timeout beyond this, in seconds, is none: 23 days.
+LONGEST = 2_000_000
+
+#: The longest hello of a worker, which says what the limit is from then on.
+MAX_HELLO = 16 * 1024 * 1024
+
 _TIMEVAL = Struct("@ll")
 _DONTWAIT = socket.MSG_DONTWAIT
 _WAITALL = socket.MSG_WAITALL
@@ -56,27 +62,28 @@ class Connection:
     """One socket to a worker. `open` it, `call` on it, `close` it."""
 
     __slots__ = (
-        "_back_off",
         "_id",
+        "_milliseconds",
         "_reader",
-        "_skip",
         "_socket",
         "_timeout",
         "draining",
         "hello",
         "in_exchange",
         "last_used",
-        "spin",
+        "spinner",
+        "spins",
     )
 
     def __init__(self, sock: socket.socket, spin: float) -> None:
         self._socket = sock
-        self._reader = FrameReader()
+        self._reader = FrameReader(MAX_HELLO)
         self._id = 0
         self._timeout: float | None = -1.0
-        self._skip = 0
-        self._back_off = 1
-        self.spin = spin
+        self._milliseconds = 0
+        self.spinner = Spinner(spin)
+        #: Whether to poll for the next answer.
+        self.spins = False
         #: A request is out and its answer not yet read whole: whoever leaves now must close the connection.
         self.in_exchange = False
         #: The worker is stopping: finish this call and go elsewhere.
@@ -111,10 +118,10 @@ class Connection:
         return connection
 
     def greet(self, address: Address, timeout: float | None) -> None:
-        """Wait for the worker's hello. If there is none within `timeout` seconds: closes, and raises ConnectionError."""
+        """Wait for the worker's hello. Without one in `timeout` seconds: closes, and raises ConnectionError."""
         self._set_timeout(timeout)
         try:
-            self.hello = read_hello(self._read_frame(None))
+            self.hello = read_hello(self._read_frame(None if timeout is None else monotonic() + timeout))
         except BaseException as error:
             self.close()
             raise _unanswered(address, timeout, error) from None
@@ -129,8 +136,7 @@ class Connection:
                 raise ConnectionError("the connection was closed")
             received += data
         if rest:
-            self._reader.get_buffer()[: len(rest)] = rest
-            self._reader.received(len(rest))
+            raise UnexpectedResponse("The host spoke frames before it was greeted.", maybe_executed=False)
 
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""
@@ -153,10 +159,10 @@ class Connection:
         `in_exchange` says whether the connection must be closed.
         """
         text, attachments = encode(value)
-        self._id = id = self._id + 1 & MAX_ID
-        milliseconds = 0 if timeout is None else int(timeout * 1000) or 1
+        self._id = id = self._id % MAX_ID + 1
         if timeout != self._timeout:
             self._set_timeout(timeout)
+        milliseconds = self._milliseconds
         if attachments is None:
             length = len(name) + len(text)
             if length > self.hello.limit:
@@ -174,7 +180,7 @@ class Connection:
         from .._wire.values import decode
 
         self._set_timeout(timeout)
-        self._id = id = self._id + 1 & MAX_ID
+        self._id = id = self._id % MAX_ID + 1
         self.in_exchange = True
         self._send((_pack(0, id, STATUS, 0, 0, 0),))
         return self._answer(id, b"status", timeout, decode)
@@ -252,23 +258,24 @@ class Connection:
         return frame
 
     def _receive(self, buffer: memoryview) -> int:
-        """Read the first bytes of an answer: poll a little before sleeping, unless that was in vain lately."""
-        if self._skip or not self.spin:
-            self._skip = max(self._skip - 1, 0)
+        """Read the first bytes of an answer: poll a little before sleeping, where that is likely to pay."""
+        if not self.spins:
             return self._read(buffer)
         receive = self._socket.recv_into
-        end = perf_counter() + self.spin
+        start = monotonic()
+        end = start + self.spinner.span
         while True:
             try:
                 count = receive(buffer, 0, _DONTWAIT)
             except BlockingIOError:
-                if perf_counter() < end:
+                if monotonic() < end:
                     continue
-                self._back_off = self._skip = min(self._back_off * 2, MAX_SKIP)
-                return self._read(buffer)
+                count = self._read(buffer)
+                self.spinner.failed(start, monotonic())
             except OSError as error:
                 raise _lost(error) from None
-            self._back_off = 1
+            else:
+                self.spinner.succeeded(start, monotonic())
             return count or _ended()
 
     def _read(self, buffer: memoryview, flags: int = 0) -> int:
@@ -282,7 +289,9 @@ class Connection:
     def _set_timeout(self, timeout: float | None) -> None:
         # In the kernel, since Python's own timeouts make every call poll first.
         self._timeout = timeout
-        seconds = 0.0 if timeout is None else timeout + GRACE
+        limit = None if timeout is None or timeout > LONGEST else timeout
+        self._milliseconds = 0 if limit is None else int(limit * 1000) or 1
+        seconds = 0.0 if limit is None else limit + GRACE
         value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
@@ -291,7 +300,7 @@ class Connection:
 def _connect(address: Address, timeout: float | None) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(timeout)
+        sock.settimeout(None if timeout is None or timeout > LONGEST else timeout)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
         sock.connect(address.target)
