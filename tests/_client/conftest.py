@@ -29,6 +29,7 @@ module.exports = {
     bytes: (n) => Buffer.alloc(n, 7),
     count: (file) => { fs.appendFileSync(file, 'x'); return 'counted' },
     later: (ms) => new Promise((resolve) => setTimeout(resolve, ms, 'late')),
+    lateText: (n) => new Promise((resolve) => setTimeout(() => resolve('x'.repeat(n)), 250)),
     never: () => new Promise(() => {}),
     die: () => process.kill(process.pid, 'SIGKILL'),
     many: (n) => Array.from({ length: n }, (_, i) => Buffer.from(String(i))),

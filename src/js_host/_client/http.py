@@ -147,12 +147,20 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
         return decode(msgspec.json.encode(body.decode("utf-8", "replace")), None)
     text = body.decode("utf-8", "replace")
     if status == 500:
-        raise _function_error(text, function)
+        raise _function_error(_text_of_page(text) if kind == "text/html" else text, function)
     if status == 404:
         raise UnknownFunction(f"{function}: {text}")
     if status == 413:
         raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
     raise UnexpectedResponse(f"Called function {function!r}. The host answered {status}: {text[:2000]}")
+
+
+def _text_of_page(page: str) -> str:
+    """What the original host makes of a function that throws: a page with `<pre>TypeError: so<br> &nbsp; …</pre>`."""
+    from html import unescape
+
+    text = page.partition("<pre>")[2].partition("</pre>")[0] or page
+    return unescape(text.replace("<br>", "\n").replace(" &nbsp; &nbsp;", "    "))
 
 
 def _function_error(stack: str, function: str) -> FunctionError:

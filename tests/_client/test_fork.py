@@ -1,0 +1,60 @@
+"""A fork: parent and child may call at once, and never on the same connection."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import os, sys, threading
+from js_host.js_host import JSHost
+
+config, kind = sys.argv[1:]
+with JSHost(config, workers=2) as host:
+    if kind == "remote":
+        client = JSHost(root_url=host.get_url())
+    echo = (client if kind == "remote" else host).function("echo")
+    assert echo("before") == "before"
+    stop = threading.Event()
+    def busy():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            assert echo(["busy", number]) == ["busy", number]
+    thread = threading.Thread(target=busy)
+    thread.start()
+    children = []
+    for child in range(5):
+        pid = os.fork()
+        if pid == 0:
+            for number in range(200):
+                if echo([child, number]) != [child, number]:
+                    os._exit(2)
+            os._exit(0)
+        children.append(pid)
+    for number in range(200):
+        assert echo(["parent", number]) == ["parent", number]
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    stop.set()
+    thread.join()
+    assert echo("after") == "after"
+    assert codes == [0] * 5, codes
+    if kind == "remote":
+        client.close()
+print("well")
+"""
+
+
+@pytest.mark.parametrize("kind", ["owned", "remote"])
+def test_parent_and_children_call_at_once_after_a_fork(nothing_left: Any, kind: str) -> None:
+    config = nothing_left.config("module.exports = { port: 0, functions: { echo: (data) => data } }")
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", PROGRAM, str(config), kind],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.stdout, ended.returncode) == ("well\n", 0), ended.stdout + ended.stderr

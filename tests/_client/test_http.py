@@ -1,0 +1,215 @@
+"""Hosts that do not upgrade: the original js-host from npm, and a cache in between. They are called over plain HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from js_host._client.http import HttpLink
+from js_host._client.pool import Pool
+from js_host.conf import settings
+from js_host.exceptions import (
+    ConnectionError,
+    FunctionError,
+    FunctionTimeout,
+    UnexpectedResponse,
+    UnknownFunction,
+    ValueNotSupported,
+)
+from js_host.js_host import JSHost
+
+CONFIG = """
+let calls = 0
+module.exports = {
+  port: 0, silent: false,
+  functions: {
+    echo: function (data, cb) { cb(null, JSON.stringify(data)) },
+    greet: function (data, cb) { cb(null, 'Hello, ' + data.name + '! \\u4e16\\u754c') },
+    count: function (data, cb) { cb(null, String(++calls)) },
+    fail: function (data, cb) { throw new TypeError('no good & <new>') },
+    never: function (data, cb) {}
+  }
+}
+"""
+
+
+class Program:
+    """A host in a process of its own, that tells its address on stdout."""
+
+    def __init__(self, command: list[str], directory: Path) -> None:
+        self.process = subprocess.Popen(command, cwd=directory, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert "listening at" in line, line
+        self.url = "http://" + line.rpartition(" at ")[2].strip().removeprefix("http://")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def run(nothing_left: Any) -> Iterator[Callable[[str], Program]]:
+    """Run a program of JavaScript with the config."""
+    started: list[Program] = []
+    config = nothing_left.config(CONFIG)
+
+    def start(program: str) -> Program:
+        started.append(Program([settings.get_path_to_node(), program, str(config)], nothing_left.directory))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Install the original js-host from npm; skip where that can not be done."""
+    directory = tmp_path_factory.mktemp("original")
+    node = Path(settings.get_path_to_node())
+    npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node), str(npm), "install", "--no-audit", "--no-fund", "--prefix", str(directory), "js-host@0.12"]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=90)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm can not be run here: {error}")
+    if ended.returncode:
+        pytest.skip(f"npm can not install js-host 0.12 here: {ended.stderr[-300:]}")
+    return str(directory / "node_modules" / "js-host" / "bin" / "js-host.js")
+
+
+class Cache:
+    """A proxy that keeps every answer by its path, and knows nothing of upgrades."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target.removeprefix("http://")
+        self.kept: dict[str, tuple[int, str, bytes]] = {}
+        self.asked: list[str] = []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(10)
+
+    def fetch(self, method: str, path: str, body: bytes) -> tuple[int, str, bytes]:
+        connection = http.client.HTTPConnection(self.target, timeout=10)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.getheader("Content-Type", ""), response.read()
+        finally:
+            connection.close()
+
+    def _handler(cache) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                cache.asked.append(self.path)
+                if self.path not in cache.kept:
+                    cache.kept[self.path] = cache.fetch(self.command, self.path, body)
+                status, kind, text = cache.kept[self.path]
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: object) -> None: ...
+
+        return Handler
+
+
+def assert_it_is_called_as_the_original_was(host: JSHost) -> None:
+    assert host.function("greet").call(name="ü") == "Hello, ü! 世界"
+    assert host.function("echo").call({"a": [1, None, "x"]}) == '{"a":[1,null,"x"]}'
+    with pytest.raises(FunctionError, match="no good") as caught:
+        host.function("fail")()
+    assert (caught.value.name, caught.value.message) == ("TypeError", "no good & <new>")
+    assert caught.value.stack is not None
+    assert "\n    at Object.fail (" in caught.value.stack
+    with pytest.raises(UnknownFunction):
+        host.function("absent")()
+    with pytest.raises(ValueNotSupported, match="plain HTTP only"):
+        host.function("echo")(b"bytes")
+    with pytest.raises(FunctionTimeout):
+        host.function("never", timeout=0.2)()
+    assert set(host.get_config()["functions"]) >= {"echo", "greet"}
+    assert isinstance(host._link, HttpLink)
+
+
+def test_the_original_from_npm_is_called_over_http(run: Any, original: str) -> None:
+    with JSHost(root_url=run(original).url) as host:
+        assert_it_is_called_as_the_original_was(host)
+        assert [host.function("count").call(n=n) for n in range(3)] == ["1", "2", "3"]
+
+
+def test_a_cache_in_between_answers_the_same_call_once(run: Any) -> None:
+    program = run(settings.get_path_to_bin())
+    cache = Cache(program.url)
+    try:
+        with JSHost(root_url=cache.url) as host:
+            cache.kept.clear()
+            count = host.function("count")
+            assert [count.call(a=1), count.call(a=1), count.call(a=2), count.call(a=1)] == ["1", "1", "2", "1"]
+            assert len({path for path in cache.asked if path.startswith("/function/count?hash=")}) == 2
+    finally:
+        cache.close()
+
+
+def test_a_bare_host_upgrades(run: Any) -> None:
+    with JSHost(root_url=run(settings.get_path_to_bin()).url) as host:
+        assert host.function("greet")(name="you") == "Hello, you! 世界"
+        assert isinstance(host._link, Pool)
+
+
+def test_a_host_that_ends_is_a_connection_error_and_nothing_ran(run: Any) -> None:
+    program = run(settings.get_path_to_bin())
+    with JSHost(root_url=program.url) as host:
+        greet = host.function("greet")
+        assert greet(name="a") == "Hello, a! 世界"
+        program.close()
+        with pytest.raises(ConnectionError) as caught:
+            greet(name="b")
+        assert not caught.value.maybe_executed
+
+
+def test_what_is_no_host_is_told(run: Any) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"hi")
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with pytest.raises(UnexpectedResponse):
+            JSHost(root_url=f"http://127.0.0.1:{server.server_port}").get_status()
+    except ConnectionError:
+        pass  # as good: no status, no host
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
