@@ -1,0 +1,588 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { Connection, takeHandle } from '../../src/js_host/runtime/connection.mjs'
+import {
+  BYE, CALL, CANCEL, ERROR, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, RICH, STATUS, readUint32, richFrame, textFrame, writeHeader
+} from '../../src/js_host/runtime/frames.mjs'
+import { Worker } from '../../src/js_host/runtime/worker.mjs'
+import { directory, hostOf } from './helper.mjs'
+
+const LIMIT = 200_000
+const signals = []
+const releases = []
+const ran = []
+const functions = {
+  echo: (data) => data,
+  run: (data) => { ran.push(data); return data },
+  later: (data) => new Promise((resolve) => setImmediate(resolve, data)),
+  hangs: (data, context = null) => { signals.push(context.signal); return new Promise((resolve) => releases.push(resolve)) },
+  throws: () => { throw Object.assign(new TypeError('bad'), { code: 'E' }) },
+  rejects: async () => { throw new RangeError('later') },
+  trap: () => ({ get then () { throw new Error('sprung') } }),
+  thenable: () => ({ then (resolve) { resolve('thened'); throw new Error('ignored') } }),
+  badThenable: () => ({ then () { throw new Error('no then') } }),
+  fn: () => () => {},
+  text: (n) => 'x'.repeat(n),
+  bytes: (n) => Buffer.alloc(n),
+  many: (n) => Array.from({ length: n }, () => Buffer.from('a'))
+}
+
+/** A worker that listens on a Unix socket, and clients of it. */
+async function serve (t, options = {}) {
+  const worker = new Worker(await hostOf({ requestDataLimit: LIMIT, functions }), options)
+  const path = join(directory(t), 's')
+  const server = net.createServer({ pauseOnConnect: true }, (socket) => new Connection(worker, takeHandle(socket)))
+  server.listen(path)
+  await once(server, 'listening')
+  const clients = []
+  t.after(() => { server.close(); for (const client of clients) client.socket.destroy() })
+  return { worker, connect: async (greet = true) => { const client = new Client(path, clients); return greet ? client.greet() : client } }
+}
+
+class Client {
+  constructor (path, clients) {
+    clients.push(this)
+    this.frames = []
+    this.wake = () => {}
+    this.chunks = 0
+    const reader = new FrameReader((bytes, at, length) => {
+      const text = bytes.toString('utf8', at + HEADER_SIZE, at + HEADER_SIZE + length)
+      this.frames.push({ id: readUint32(bytes, at + 4), kind: bytes[at + 8], flags: bytes[at + 9], text, length })
+    }, 2 ** 32 - 1)
+    this.socket = net.connect({ path, onread: { buffer: () => reader.getBuffer(), callback: (count) => { this.chunks++; reader.received(count); this.wake(); return true } } })
+    this.closed = new Promise((resolve) => this.socket.once('close', () => { this.over = true; resolve(); this.wake() }))
+    this.socket.on('error', () => {})
+  }
+
+  async greet () {
+    this.send(textFrame(0, HELLO, '{"protocol":1,"version":"1.0.0"}'))
+    this.hello = JSON.parse((await this.next()).text)
+    return this
+  }
+
+  send (...parts) { this.socket.write(Buffer.concat(parts)) }
+
+  async next () {
+    while (this.frames.length === 0) {
+      if (this.over) throw new Error('The connection was closed.')
+      await new Promise((resolve) => { this.wake = resolve })
+    }
+    return this.frames.shift()
+  }
+
+  async ask (name, data = null, options = {}) {
+    this.send(call(1, name, data, options))
+    const frame = await this.next()
+    assert.equal(frame.id, 1)
+    return { kind: frame.kind, value: JSON.parse(frame.text), frame }
+  }
+}
+
+/** A CALL frame. */
+function call (id, name, data, { deadline = 0, text = JSON.stringify(data) } = {}) {
+  const body = Buffer.from(name + text)
+  const frame = Buffer.alloc(HEADER_SIZE + body.length)
+  writeHeader(frame, body.length, id, CALL, 0, deadline)
+  frame.writeUInt16LE(Buffer.byteLength(name), 10)
+  body.copy(frame, HEADER_SIZE)
+  return frame
+}
+
+async function until (look) {
+  for (const end = performance.now() + 5000; !look();) {
+    assert.ok(performance.now() < end, 'it did not come true')
+    await new Promise(setImmediate)
+  }
+}
+
+test('hello says who the worker is', async (t) => {
+  const { hello } = await (await serve(t)).connect()
+  assert.deepEqual({ ...hello, version: '', functions: hello.functions.slice(0, 2) },
+    { protocol: 1, version: '', node: process.version, pid: process.pid, limit: LIMIT, functions: ['echo', 'run'] })
+})
+
+const BAD = {
+  'a call before hello': call(1, 'run', 'early'),
+  'a hello that is no JSON': textFrame(0, HELLO, '{'),
+  'a hello of another version': textFrame(0, HELLO, '{"protocol":2}'),
+  garbage: Buffer.alloc(64, 0xff)
+}
+for (const [title, bytes] of Object.entries(BAD)) {
+  test(`${title} is answered with a goodbye and the end, and nothing runs`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const client = await connect(false)
+    client.send(bytes, call(2, 'run', title))
+    const bye = await client.next()
+    assert.equal(bye.kind, BYE)
+    assert.equal(JSON.parse(bye.text).reason, 'protocol')
+    await client.closed
+    assert.ok(!ran.includes(title))
+    await until(() => worker.connections.size === 0)
+  })
+}
+
+const BROKEN = {
+  'a frame of an unknown kind': textFrame(1, 77, ''),
+  'a second hello': textFrame(0, HELLO, '{"protocol":1}'),
+  'a result from a client': textFrame(1, RESULT, '1'),
+  'a frame over the limit': (() => { const header = Buffer.alloc(HEADER_SIZE); writeHeader(header, LIMIT + 1, 1, CALL); return header })(),
+  'a name longer than its frame': (() => { const frame = call(1, 'echo', 1); frame.writeUInt16LE(500, 10); return frame })(),
+  'a rich frame without a table': (() => { const frame = call(1, 'echo', 1); frame[9] = RICH; return frame })(),
+  'a text that is no UTF-8': (() => { const frame = call(1, 'echo', 'xx'); frame[frame.length - 2] = 0xff; return frame })(),
+  'a call under the id 0': call(0, 'echo', 1),
+  'a call under an id in use': Buffer.concat([call(7, 'hangs', 1), call(7, 'echo', 1)])
+}
+for (const [title, bytes] of Object.entries(BROKEN)) {
+  test(`${title} ends this connection and no other`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const [client, other] = [await connect(), await connect()]
+    client.send(bytes, call(9, 'run', title))
+    const bye = await client.next()
+    assert.deepEqual([bye.kind, JSON.parse(bye.text).reason], [BYE, 'protocol'])
+    client.send(call(10, 'run', title))
+    await client.closed
+    assert.equal((await other.ask('echo', 5)).value, 5)
+    assert.ok(!ran.includes(title))
+    await until(() => worker.connections.size === 1)
+    assert.equal(worker.waiting.size, 0)
+  })
+}
+
+for (const size of [1, 3, 17, READ_SIZE]) {
+  test(`calls that arrive in pieces of ${size} bytes are answered`, async (t) => {
+    const client = await (await serve(t)).connect()
+    const stream = Buffer.concat([1, 2, 3].map((id) => call(id, 'echo', { id, text: 'ü'.repeat(20) })))
+    for (let at = 0; at < stream.length; at += size) {
+      client.socket.write(stream.subarray(at, at + size))
+      if (size > 1 || at % 8 === 0) await new Promise(setImmediate)
+    }
+    for (const id of [1, 2, 3]) assert.equal(JSON.parse((await client.next()).text).id, id)
+  })
+}
+
+test('the answers to many calls at once come in one write', async (t) => {
+  const client = await (await serve(t)).connect()
+  const before = client.chunks
+  client.send(...Array.from({ length: 100 }, (_, i) => call(i + 1, 'echo', i)))
+  for (let i = 0; i < 100; i++) assert.equal((await client.next()).text, String(i))
+  assert.equal(client.chunks - before, 1)
+})
+
+test('a call that waits lets later ones pass', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(call(1, 'later', 'a'), call(2, 'echo', 'b'))
+  assert.deepEqual([(await client.next()).id, (await client.next()).id], [2, 1])
+})
+
+const ENDINGS = [
+  ['throws', 'TypeError', 'bad', 'error'],
+  ['rejects', 'RangeError', 'later', 'error'],
+  ['trap', 'Error', 'sprung', 'error'],
+  ['badThenable', 'Error', 'no then', 'error'],
+  ['fn', 'TypeError', 'result is a function', 'bad-value']
+]
+for (const [name, error, message, type] of ENDINGS) {
+  test(`a function that ${name} gives an error, and the connection goes on`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const client = await connect()
+    const { kind, value } = await client.ask(name)
+    assert.equal(kind, ERROR)
+    assert.deepEqual([value.name === error || type === 'bad-value', value.type, value.maybeExecuted], [true, type, true])
+    assert.ok(value.message.startsWith(message), value.message)
+    assert.equal((await client.ask('echo', 1)).value, 1)
+    assert.deepEqual([worker.waiting.size, worker.running], [0, null])
+  })
+}
+
+test('a thenable is awaited', async (t) => {
+  assert.equal((await (await (await serve(t)).connect()).ask('thenable')).value, 'thened')
+})
+
+test('an unknown function, data that is no JSON and a tag that is none are errors before anything runs', async (t) => {
+  const client = await (await serve(t)).connect()
+  for (const name of ['nope', '__proto__', 'constructor', 'toString', '']) {
+    const { value } = await client.ask(name, 1)
+    assert.deepEqual([value.type, value.maybeExecuted], ['unknown-function', false])
+  }
+  for (const text of ['', '{', 'NaN', '[1]]']) {
+    const { value } = await client.ask('run', null, { text })
+    assert.deepEqual([value.type, value.maybeExecuted], ['bad-value', false])
+  }
+})
+
+test('a result of the limit is sent, and one more byte is an error that leaves the connection', async (t) => {
+  const client = await (await serve(t)).connect()
+  for (const [name, size] of [['text', LIMIT - 2], ['bytes', LIMIT - 8 - 17]]) {
+    client.send(call(2, name, size))
+    assert.equal((await client.next()).length, LIMIT)
+    const { value } = await client.ask(name, size + 1)
+    assert.deepEqual([value.type, value.maybeExecuted], ['too-large', true])
+  }
+  assert.equal((await client.ask('echo', 1)).value, 1)
+})
+
+test('very many attachments are one result', async (t) => {
+  const { connect, worker } = await serve(t)
+  worker.limit = 2 ** 31
+  const client = await connect()
+  client.send(call(1, 'many', 200_000))
+  assert.equal((await client.next()).flags, RICH)
+})
+
+test('a rich call has its attachments, and they outlive the buffer', async (t) => {
+  const client = await (await serve(t)).connect()
+  const [head, part] = richFrame(5, CALL, 'X{"$":["bytes",0]}', [Buffer.from('abc')])
+  const frame = Buffer.concat([head.subarray(0, 16), Buffer.from('echo'), head.subarray(16, 24), head.subarray(25), part])
+  writeHeader(frame, frame.length - HEADER_SIZE, 5, CALL, RICH)
+  frame.writeUInt16LE(4, 10)
+  client.send(frame)
+  const result = await client.next()
+  assert.deepEqual([result.id, result.kind, result.flags], [5, RESULT, RICH])
+  assert.ok(result.text.endsWith('abc'))
+})
+
+test('a cancel fires the signal, and nothing is answered', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  client.send(call(3, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  const signal = signals.at(-1)
+  client.send(textFrame(3, CANCEL, ''), textFrame(99, CANCEL, ''))
+  await until(() => signal.aborted)
+  assert.equal(signal.reason.name, 'AbortError')
+  releases.at(-1)('too late')
+  assert.equal((await client.ask('echo', 'next')).value, 'next')
+  assert.equal(worker.waiting.size, 0)
+})
+
+test('a client that goes aborts its calls and no others', async (t) => {
+  const { connect, worker } = await serve(t)
+  const [client, other] = [await connect(), await connect()]
+  client.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  const mine = signals.at(-1)
+  other.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 2)
+  const theirs = signals.at(-1)
+  client.socket.destroy()
+  await until(() => mine.aborted)
+  assert.deepEqual([theirs.aborted, worker.waiting.size, worker.connections.size], [false, 1, 1])
+})
+
+test('a deadline ends a call that waits, and fires its signal', async (t) => {
+  const client = await (await serve(t)).connect()
+  const { value } = await client.ask('hangs', 1, { deadline: 20 })
+  assert.deepEqual([value.type, value.maybeExecuted], ['timeout', true])
+  assert.equal(signals.at(-1).reason.name, 'TimeoutError')
+})
+
+test('STATUS answers what the host says of itself', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(textFrame(8, STATUS, ''))
+  const { id, kind, text } = await client.next()
+  assert.deepEqual([id, kind, JSON.parse(text).type], [8, RESULT, 'Host'])
+})
+
+test('a draining worker says so, finishes what runs, takes nothing more and is idle once its answers have left', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  let idle = 0
+  client.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  worker.drain(() => { idle++ })
+  assert.equal(JSON.parse((await client.next()).text).reason, 'draining')
+  client.send(call(2, 'echo', 1))
+  assert.equal(JSON.parse((await client.next()).text).type, 'stopping')
+  client.socket.pause()
+  releases.at(-1)('x'.repeat(LIMIT - 2))
+  await until(() => worker.waiting.size === 0)
+  client.socket.resume()
+  assert.equal((await client.next()).length, LIMIT)
+  await until(() => idle > 0)
+})
+
+test('with spinning, calls are answered as without', async (t) => {
+  const { connect, worker } = await serve(t, { spin: 2000 })
+  const client = await connect()
+  for (let i = 0; i < 200; i++) assert.equal((await client.ask('echo', i)).value, i)
+  await until(() => !worker.spinner.turning)
+})
+
+after(() => { server.close(); for (const client of clients) client.socket.destroy() })
+  return { worker, connect: async (greet = true) => { const client = new Client(path, clients); return greet ? client.greet() : client } }
+}
+
+class Client {
+  constructor (path, clients) {
+    clients.push(this)
+    this.frames = []
+    this.wake = () => {}
+    this.chunks = 0
+    const reader = new FrameReader((bytes, at, length) => {
+      const text = bytes.toString('utf8', at + HEADER_SIZE, at + HEADER_SIZE + length)
+      this.frames.push({ id: readUint32(bytes, at + 4), kind: bytes[at + 8], flags: bytes[at + 9], text, length })
+    }, 2 ** 32 - 1)
+    this.socket = net.connect({ path, onread: { buffer: () => reader.getBuffer(), callback: (count) => { this.chunks++; reader.received(count); this.wake(); return true } } })
+    this.closed = new Promise((resolve) => this.socket.once('close', () => { this.over = true; resolve(); this.wake() }))
+    this.socket.on('error', () => {})
+  }
+
+  async greet () {
+    this.send(textFrame(0, HELLO, '{"protocol":1,"version":"1.0.0"}'))
+    this.hello = JSON.parse((await this.next()).text)
+    return this
+  }
+
+  send (...parts) { this.socket.write(Buffer.concat(parts)) }
+
+  async next () {
+    while (this.frames.length === 0) {
+      if (this.over) throw new Error('The connection was closed.')
+      await new Promise((resolve) => { this.wake = resolve })
+    }
+    return this.frames.shift()
+  }
+
+  async ask (name, data = null, options = {}) {
+    this.send(call(1, name, data, options))
+    const frame = await this.next()
+    assert.equal(frame.id, 1)
+    return { kind: frame.kind, value: JSON.parse(frame.text), frame }
+  }
+}
+
+/** A CALL frame. */
+function call (id, name, data, { deadline = 0, text = JSON.stringify(data) } = {}) {
+  const body = Buffer.from(name + text)
+  const frame = Buffer.alloc(HEADER_SIZE + body.length)
+  writeHeader(frame, body.length, id, CALL, 0, deadline)
+  frame.writeUInt16LE(Buffer.byteLength(name), 10)
+  body.copy(frame, HEADER_SIZE)
+  return frame
+}
+
+async function until (look) {
+  for (const end = performance.now() + 5000; !look();) {
+    assert.ok(performance.now() < end, 'it did not come true')
+    await new Promise(setImmediate)
+  }
+}
+
+test('hello says who the worker is', async (t) => {
+  const { hello } = await (await serve(t)).connect()
+  assert.deepEqual({ ...hello, version: '', functions: hello.functions.slice(0, 2) },
+    { protocol: 1, version: '', node: process.version, pid: process.pid, limit: LIMIT, functions: ['echo', 'run'] })
+})
+
+const BAD = {
+  'a call before hello': call(1, 'run', 'early'),
+  'a hello that is no JSON': textFrame(0, HELLO, '{'),
+  'a hello of another version': textFrame(0, HELLO, '{"protocol":2}'),
+  garbage: Buffer.alloc(64, 0xff)
+}
+for (const [title, bytes] of Object.entries(BAD)) {
+  test(`${title} is answered with a goodbye and the end, and nothing runs`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const client = await connect(false)
+    client.send(bytes, call(2, 'run', title))
+    const bye = await client.next()
+    assert.equal(bye.kind, BYE)
+    assert.equal(JSON.parse(bye.text).reason, 'protocol')
+    await client.closed
+    assert.ok(!ran.includes(title))
+    await until(() => worker.connections.size === 0)
+  })
+}
+
+const BROKEN = {
+  'a frame of an unknown kind': textFrame(1, 77, ''),
+  'a second hello': textFrame(0, HELLO, '{"protocol":1}'),
+  'a result from a client': textFrame(1, RESULT, '1'),
+  'a frame over the limit': (() => { const header = Buffer.alloc(HEADER_SIZE); writeHeader(header, LIMIT + 1, 1, CALL); return header })(),
+  'a name longer than its frame': (() => { const frame = call(1, 'echo', 1); frame.writeUInt16LE(500, 10); return frame })(),
+  'a rich frame without a table': (() => { const frame = call(1, 'echo', 1); frame[9] = RICH; return frame })(),
+  'a text that is no UTF-8': (() => { const frame = call(1, 'echo', 'xx'); frame[frame.length - 2] = 0xff; return frame })(),
+  'a call under the id 0': call(0, 'echo', 1),
+  'a call under an id in use': Buffer.concat([call(7, 'hangs', 1), call(7, 'echo', 1)])
+}
+for (const [title, bytes] of Object.entries(BROKEN)) {
+  test(`${title} ends this connection and no other`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const [client, other] = [await connect(), await connect()]
+    client.send(bytes, call(9, 'run', title))
+    const bye = await client.next()
+    assert.deepEqual([bye.kind, JSON.parse(bye.text).reason], [BYE, 'protocol'])
+    client.send(call(10, 'run', title))
+    await client.closed
+    assert.equal((await other.ask('echo', 5)).value, 5)
+    assert.ok(!ran.includes(title))
+    await until(() => worker.connections.size === 1)
+    assert.equal(worker.waiting.size, 0)
+  })
+}
+
+for (const size of [1, 3, 17, READ_SIZE]) {
+  test(`calls that arrive in pieces of ${size} bytes are answered`, async (t) => {
+    const client = await (await serve(t)).connect()
+    const stream = Buffer.concat([1, 2, 3].map((id) => call(id, 'echo', { id, text: 'ü'.repeat(20) })))
+    for (let at = 0; at < stream.length; at += size) {
+      client.socket.write(stream.subarray(at, at + size))
+      if (size > 1 || at % 8 === 0) await new Promise(setImmediate)
+    }
+    for (const id of [1, 2, 3]) assert.equal(JSON.parse((await client.next()).text).id, id)
+  })
+}
+
+test('the answers to many calls at once come in one write', async (t) => {
+  const client = await (await serve(t)).connect()
+  const before = client.chunks
+  client.send(...Array.from({ length: 100 }, (_, i) => call(i + 1, 'echo', i)))
+  for (let i = 0; i < 100; i++) assert.equal((await client.next()).text, String(i))
+  assert.equal(client.chunks - before, 1)
+})
+
+test('a call that waits lets later ones pass', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(call(1, 'later', 'a'), call(2, 'echo', 'b'))
+  assert.deepEqual([(await client.next()).id, (await client.next()).id], [2, 1])
+})
+
+const ENDINGS = [
+  ['throws', 'TypeError', 'bad', 'error'],
+  ['rejects', 'RangeError', 'later', 'error'],
+  ['trap', 'Error', 'sprung', 'error'],
+  ['badThenable', 'Error', 'no then', 'error'],
+  ['fn', 'TypeError', 'result is a function', 'bad-value']
+]
+for (const [name, error, message, type] of ENDINGS) {
+  test(`a function that ${name} gives an error, and the connection goes on`, async (t) => {
+    const { connect, worker } = await serve(t)
+    const client = await connect()
+    const { kind, value } = await client.ask(name)
+    assert.equal(kind, ERROR)
+    assert.deepEqual([value.name === error || type === 'bad-value', value.type, value.maybeExecuted], [true, type, true])
+    assert.ok(value.message.startsWith(message), value.message)
+    assert.equal((await client.ask('echo', 1)).value, 1)
+    assert.deepEqual([worker.waiting.size, worker.running], [0, null])
+  })
+}
+
+test('a thenable is awaited', async (t) => {
+  assert.equal((await (await (await serve(t)).connect()).ask('thenable')).value, 'thened')
+})
+
+test('an unknown function, data that is no JSON and a tag that is none are errors before anything runs', async (t) => {
+  const client = await (await serve(t)).connect()
+  for (const name of ['nope', '__proto__', 'constructor', 'toString', '']) {
+    const { value } = await client.ask(name, 1)
+    assert.deepEqual([value.type, value.maybeExecuted], ['unknown-function', false])
+  }
+  for (const text of ['', '{', 'NaN', '[1]]']) {
+    const { value } = await client.ask('run', null, { text })
+    assert.deepEqual([value.type, value.maybeExecuted], ['bad-value', false])
+  }
+})
+
+test('a result of the limit is sent, and one more byte is an error that leaves the connection', async (t) => {
+  const client = await (await serve(t)).connect()
+  for (const [name, size] of [['text', LIMIT - 2], ['bytes', LIMIT - 8 - 17]]) {
+    client.send(call(2, name, size))
+    assert.equal((await client.next()).length, LIMIT)
+    const { value } = await client.ask(name, size + 1)
+    assert.deepEqual([value.type, value.maybeExecuted], ['too-large', true])
+  }
+  assert.equal((await client.ask('echo', 1)).value, 1)
+})
+
+test('very many attachments are one result', async (t) => {
+  const { connect, worker } = await serve(t)
+  worker.limit = 2 ** 31
+  const client = await connect()
+  client.send(call(1, 'many', 200_000))
+  assert.equal((await client.next()).flags, RICH)
+})
+
+test('a rich call has its attachments, and they outlive the buffer', async (t) => {
+  const client = await (await serve(t)).connect()
+  const [head, part] = richFrame(5, CALL, 'X{"$":["bytes",0]}', [Buffer.from('abc')])
+  const frame = Buffer.concat([head.subarray(0, 16), Buffer.from('echo'), head.subarray(16, 24), head.subarray(25), part])
+  writeHeader(frame, frame.length - HEADER_SIZE, 5, CALL, RICH)
+  frame.writeUInt16LE(4, 10)
+  client.send(frame)
+  const result = await client.next()
+  assert.deepEqual([result.id, result.kind, result.flags], [5, RESULT, RICH])
+  assert.ok(result.text.endsWith('abc'))
+})
+
+test('a cancel fires the signal, and nothing is answered', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  client.send(call(3, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  const signal = signals.at(-1)
+  client.send(textFrame(3, CANCEL, ''), textFrame(99, CANCEL, ''))
+  await until(() => signal.aborted)
+  assert.equal(signal.reason.name, 'AbortError')
+  releases.at(-1)('too late')
+  assert.equal((await client.ask('echo', 'next')).value, 'next')
+  assert.equal(worker.waiting.size, 0)
+})
+
+test('a client that goes aborts its calls and no others', async (t) => {
+  const { connect, worker } = await serve(t)
+  const [client, other] = [await connect(), await connect()]
+  client.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  const mine = signals.at(-1)
+  other.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 2)
+  const theirs = signals.at(-1)
+  client.socket.destroy()
+  await until(() => mine.aborted)
+  assert.deepEqual([theirs.aborted, worker.waiting.size, worker.connections.size], [false, 1, 1])
+})
+
+test('a deadline ends a call that waits, and fires its signal', async (t) => {
+  const client = await (await serve(t)).connect()
+  const { value } = await client.ask('hangs', 1, { deadline: 20 })
+  assert.deepEqual([value.type, value.maybeExecuted], ['timeout', true])
+  assert.equal(signals.at(-1).reason.name, 'TimeoutError')
+})
+
+test('STATUS answers what the host says of itself', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(textFrame(8, STATUS, ''))
+  const { id, kind, text } = await client.next()
+  assert.deepEqual([id, kind, JSON.parse(text).type], [8, RESULT, 'Host'])
+})
+
+test('a draining worker says so, finishes what runs, takes nothing more and is idle once its answers have left', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  let idle = 0
+  client.send(call(1, 'hangs', 1))
+  await until(() => worker.waiting.size === 1)
+  worker.drain(() => { idle++ })
+  assert.equal(JSON.parse((await client.next()).text).reason, 'draining')
+  client.send(call(2, 'echo', 1))
+  assert.equal(JSON.parse((await client.next()).text).type, 'stopping')
+  client.socket.pause()
+  releases.at(-1)('x'.repeat(LIMIT - 2))
+  await until(() => worker.waiting.size === 0)
+  client.socket.resume()
+  assert.equal((await client.next()).length, LIMIT)
+  await until(() => idle > 0)
+})
+
+test('with spinning the event loop turns a little after close calls, and then sleeps', async (t) => {
+  const { connect, worker } = await serve(t, { spin: 2000 })
+  const client = await connect()
+  for (let i = 0; i < 50 && !worker.spinner.turning; i++) await client.ask('echo', i)
+  assert.ok(worker.spinner.turning)
+  await until(() => !worker.spinner.turning)
+})
+
+after(() => { for (const release of releases) release() })

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Call } from '../../src/js_host/runtime/functions.mjs'
+import { Spinner } from '../../src/js_host/runtime/spin.mjs'
+import { NEAREST, RUNNING, Worker } from '../../src/js_host/runtime/worker.mjs'
+import { hostOf } from './helper.mjs'
+
+const host = await hostOf({ functions: { f () {} } })
+const soon = (milliseconds) => performance.now() + milliseconds
+const turn = () => new Promise(setImmediate)
+
+/** A connection as far as a worker knows it. */
+class Peer {
+  unsent = false
+  frames = []
+  write (frame) { this.frames.push(JSON.parse(frame.toString('utf8', 16))) }
+  flush () {}
+}
+
+test('the cell of the running call holds its deadline while its function is on the stack', () => {
+  const worker = new Worker(host)
+  const call = new Call(1, 'f', soon(1000))
+  worker.begin(call)
+  assert.equal(worker.cells[RUNNING], call.deadline)
+  assert.deepEqual(worker.inFlight(), ['f'])
+  worker.pause()
+  assert.equal(worker.cells[RUNNING], 0)
+  worker.begin(new Call(2, 'g', 0))
+  assert.equal(worker.cells[RUNNING], Infinity)
+})
+
+test('the cell of the nearest deadline is never later than it', () => {
+  const worker = new Worker(host)
+  const calls = [500, 100, 300].map((ms, i) => new Call(i + 1, 'f', soon(ms)))
+  for (const call of calls) worker.wait(call, () => {})
+  worker.wait(new Call(9, 'endless', 0), () => {})
+  assert.equal(worker.cells[NEAREST], calls[1].deadline)
+  worker.done(calls[1])
+  assert.ok(worker.cells[NEAREST] <= calls[2].deadline)
+  worker.refreshNearest()
+  assert.equal(worker.cells[NEAREST], calls[2].deadline)
+  worker.done(calls[0])
+  worker.done(calls[2])
+  worker.refreshNearest()
+  assert.equal(worker.cells[NEAREST], 0)
+  assert.deepEqual(worker.inFlight(), ['endless'])
+})
+
+test('a deadline of many days, and one in the past, are no trouble for the timer', async () => {
+  const worker = new Worker(host)
+  const [far, past] = [new Call(1, 'f', soon(2 ** 32)), new Call(2, 'f', soon(-1000))]
+  const ended = new Promise((resolve) => worker.wait(past, resolve))
+  worker.wait(far, () => assert.fail('too early'))
+  await ended
+  worker.done(past)
+  worker.done(far)
+  assert.equal(worker.waiting.size, 0)
+})
+
+test('a worker without calls and connections is idle as soon as it drains', async () => {
+  const worker = new Worker(host)
+  await new Promise((resolve) => worker.drain(resolve))
+})
+
+test('a draining worker waits for its calls, and for what has not left yet', async () => {
+  const worker = new Worker(host)
+  const [peer, call] = [new Peer(), new Call(1, 'f', 0)]
+  let idle = 0
+  worker.opened(peer)
+  worker.wait(call, () => {})
+  worker.drain(() => { idle++ })
+  worker.drain(() => assert.fail('a second drain counts for nothing'))
+  assert.deepEqual(peer.frames.map(({ reason }) => reason), ['draining'])
+  worker.lingering = false
+  worker.checkIdle()
+  await turn()
+  assert.equal(idle, 0)
+  peer.unsent = true
+  worker.done(call)
+  await turn()
+  assert.equal(idle, 0)
+  peer.unsent = false
+  worker.checkIdle()
+  await turn()
+  assert.equal(idle, 1)
+})
+
+test('a goodbye reaches every connection', () => {
+  const worker = new Worker(host)
+  const peers = [new Peer(), new Peer()]
+  for (const peer of peers) worker.opened(peer)
+  worker.goodbye({ reason: 'exit', message: 'm' })
+  for (const { frames } of peers) assert.deepEqual(frames, [{ reason: 'exit', message: 'm' }])
+})
+
+test('a spinner turns after close calls only, and stops by itself', async () => {
+  const spinner = new Spinner(1_000_000)
+  assert.ok(!spinner.isClose(performance.now()))
+  spinner.answered(false)
+  assert.ok(!spinner.turning)
+  assert.ok(spinner.isClose(performance.now()))
+  spinner.answered(true)
+  assert.ok(spinner.turning)
+  while (spinner.turning) await turn()
+})
+
+test('a spinner of no time never turns', () => {
+  const spinner = new Spinner(0)
+  spinner.answered(true)
+  assert.ok(!spinner.turning)
+  assert.ok(!spinner.isClose(performance.now()))
+})
