@@ -13,7 +13,7 @@ HERE = os.path.abspath(__file__)
 def run() -> None:
     """Import js_host from where this file lies, and let no other package from there get before those of this Python."""
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(HERE))))
-    import js_host  # noqa: F401
+    from js_host import _manager  # noqa: F401
 
     del sys.path[0]
     from js_host._manager.daemon import main
