@@ -1,12 +1,12 @@
 """The default host: `from js_host.host import host`. Found when it is first asked for, by the settings.
 
-With ROOT_URL it is the host at that address; without, the one at the address and port of the config file.
+With USE_MANAGER a manager keeps it; with ROOT_URL it is the host at that address; without either, the one that runs at
+the address and port of the config file.
 """
 
 from __future__ import annotations
 
 from .conf import settings
-from .exceptions import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,7 @@ def _find() -> JSHost:
     from .js_host import JSHost
 
     if settings.USE_MANAGER:
-        raise ConfigError(
-            "USE_MANAGER is not in this version yet. Run the host yourself with `js-host run host.config.js`, or let "
-            "the program have one of its own: `with JSHost('host.config.js') as host: …`."
-        )
+        return JSHost(settings.get_config_file(), managed=True)
     if settings.ROOT_URL:
         return JSHost(root_url=settings.ROOT_URL)
     return JSHost(settings.get_config_file())

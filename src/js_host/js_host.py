@@ -6,21 +6,26 @@ import os
 import sys
 
 from .conf import settings
-from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse, WorkerDied
+from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, Self, TypeAlias
 
     from ._client.http import HttpLink
-    from ._client.pool import Lane, Pool
-    from ._host.supervisor import Supervisor
+    from ._client.pool import Pool
+    from ._homes.managed import ManagedHome
+    from ._homes.options import HostOptions
+    from ._homes.owned import OwnedHome
+    from ._homes.remote import RemoteHome
     from ._wire.results import Decoder
-    from .exceptions import JSHostError
     from .function import Function
+    from .manager import JSHostManager
+
+    Home: TypeAlias = OwnedHome | ManagedHome | RemoteHome
 
 __all__ = ["JSHost"]
 
@@ -33,8 +38,10 @@ class JSHost:
             greet(name="Foo")
 
     In a `with`, or after `start()`, it is a host of this program's own: `workers` Node processes, which are gone
-    when the block, or Python, ends. Without that, it is the host that runs already at `root_url`, or at the
-    address and port of the config: it is connected to when a function is first called, or by `connect()`.
+    when the block, or Python, ends. With `managed=True` a manager keeps it: it is started when a function is first
+    called, or by `start()`, and stays warm for a while after the program has ended. Without either, it is the host
+    that runs already at `root_url`, or at the address and port of the config: it is connected to when a function is
+    first called, or by `connect()`.
 
     `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers`, `path_to_node`,
     `node_args`, `start_timeout` (seconds) and `spin` (poll for answers before sleeping) are, by default, the
@@ -46,6 +53,7 @@ class JSHost:
         config_file: str | os.PathLike[str] | None = None,
         *,
         root_url: str | None = None,
+        managed: bool = False,
         workers: int | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
@@ -54,22 +62,26 @@ class JSHost:
     ) -> None:
         if workers is not None and (type(workers) is not int or workers < 1):
             raise ConfigError(f"workers must be a whole number from 1, not {workers!r}.")
+        if managed and root_url:
+            raise ConfigError("A managed host has no root_url: the manager decides where it listens.")
         self._config_file = None if config_file is None else os.path.abspath(config_file)
         self._root_url = root_url.rstrip("/") if root_url else None
+        self._managed = managed
         self._workers = workers
         self._path_to_node = path_to_node
         self._node_args = node_args
         self._start_timeout = start_timeout
         self._spin = spin
+        self._home: Home | None = None
         self._link: Pool | HttpLink | None = None
-        self._supervisor: Supervisor | None = None
         self._status: Mapping[str, Any] | None = None
+        self._was_stopped = False
 
     def __repr__(self) -> str:
         return f"<JSHost {self._root_url or self._config_file or 'default'}>"
 
     def __enter__(self) -> Self:
-        """Start a host of our own; or connect, if it was given a `root_url`."""
+        """Start the host; or connect, if it was given a `root_url`."""
         if self._root_url:
             self.connect()
         else:
@@ -91,74 +103,90 @@ class JSHost:
 
     def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
-        if timeout is not None and not timeout > 0:
-            raise FunctionTimeout(
-                f"{name.decode()} was given {timeout} s: its deadline had passed.", maybe_executed=False
-            )
-        link = self._link or self._connect()
+        if timeout is not None and timeout <= 0:
+            message = f"{name.decode()} was given {timeout} s: its deadline had passed."
+            raise FunctionTimeout(message, maybe_executed=False)
+        link = self._link or self._connected().link
         return link.call(name, value, timeout, decode)
 
-    # Owning.
+    # Starting and stopping.
 
     def start(self) -> None:
-        """Start a host of our own and wait until its workers are ready. Does nothing if it runs.
+        """Start the host and wait until its workers are ready. Does nothing if it runs.
 
         Raises StartError, with the file, the line and a hint, if the config can not be loaded.
         """
-        if self._owns_running():
+        if self._home is not None and self._home.is_running():
             return
-        from ._host.supervisor import Supervisor
+        if self._root_url:
+            raise ProcessError(f"The host at {self._root_url} is not this program's to start. Start it where it runs.")
+        self.close()
+        self._settle(self._managed_home() if self._managed else self._owned_home())
+        if not self._managed:
+            self._say(verbosity.VERBOSE, "Started")
 
-        supervisor = Supervisor(self._options())
-        supervisor.begin()
-        from . import function as _  # while Node boots
-        from ._client.pool import Pool
+    def stop(self, *, stop_manager_if_last: bool = True) -> None:
+        """Stop the host: its calls finish first. Does nothing if it does not run.
 
-        pool = Pool(self._lanes(supervisor), self._explain, spin=self._spins())
-        pool.begin()
-        try:
-            supervisor.wait_until_ready()
-        except BaseException:
-            pool.close()
-            raise
-        self._supervisor, self._link = supervisor, pool
-        self._say(verbosity.VERBOSE, "Started")
-
-    def stop(self) -> None:
-        """Stop a host of our own: its calls finish first. Does nothing if it does not run."""
-        if self._supervisor is None:
-            if self.is_running():
-                raise ProcessError(f"{self.get_name()} was not started by this program. Stop it where it runs.")
+        A managed host stops for everybody; with the last one, its manager stops too, unless `stop_manager_if_last`
+        is False.
+        """
+        name = self.get_name() if self._home is not None else f"JSHost [{self._root_url or self.config_file}]"
+        if self._managed:
+            self._stop_managed(stop_manager_if_last)
+        elif self._home is not None:
+            self._home.stop()
+            self._was_stopped = self._home.is_own
+        elif not self._was_stopped and self.is_running():
+            raise ProcessError(f"{name} was not started by this program. Stop it where it runs.")
+        else:
             return
-        supervisor, self._supervisor = self._supervisor, None
-        self._unlink()
-        supervisor.stop()
-        self._say(verbosity.PROCESS_STOP, "Stopped")
+        self._unsettle()
+        self.say(verbosity.PROCESS_STOP, f"Stopped {name}")
 
     def restart(self) -> None:
-        """Stop a host of our own and start it again."""
-        self.stop()
-        self.start()
+        """Stop the host and start it again. A managed one is replaced without losing a call."""
+        if self._managed:
+            self._restart_managed()
+        else:
+            self.stop()
+            self.start()
 
     def close(self) -> None:
-        """Stop the host if it is our own; in any case, close our connections to it."""
-        self._unlink()
-        if self._supervisor is not None:
-            self.stop()
+        """Stop the host if it is this program's own; in any case, close our connections to it."""
+        home = self._home
+        self._unsettle()
+        if home is not None:
+            home.close()
+            self._was_stopped = home.is_own
 
     def is_running(self) -> bool:
-        """Whether the host runs: our own, or one that answers at its address."""
-        return self._owns_running() or self.request_status() is not None
+        """Whether the host runs: our own, a managed one, or one that answers at its address."""
+        if self._home is not None:
+            return self._home.is_running()
+        if self._managed:
+            return any(host["config_file"] == self.config_file for host in self._manager().hosts)
+        return not self._was_stopped and self.request_status() is not None
+
+    @property
+    def manager(self) -> JSHostManager | None:
+        """The manager that keeps the host, if it is a managed one."""
+        return self._manager() if self._managed else None
+
+    @property
+    def logfile(self) -> str | None:
+        """The file with all that a managed host's workers have printed."""
+        return getattr(self._home, "logfile", None)
 
     # Connecting.
 
     def connect(self) -> None:
-        """Connect to the host that runs already, and check that it offers what the config file says.
+        """Connect to the host, and check that it offers what the config file says. A managed host is started.
 
         Raises ConnectionError if none answers, UnexpectedResponse if it is not the one of the config file.
         """
-        if not self._owns_running():
-            self._connect()
+        if self._home is None:
+            self._connected()
             self._validate()
             self._say(verbosity.CONNECT, "Connected to")
 
@@ -167,7 +195,7 @@ class JSHost:
         return f"JSHost [{self.get_url()}]"
 
     def get_url(self, endpoint: str | None = None) -> str:
-        """The URL of the host, or of one of its endpoints. A host of our own is behind a Unix socket: http+unix://."""
+        """The URL of the host, or of one of its endpoints. One that Python has started is at http+unix://…"""
         return self._base_url() + (f"/{endpoint}" if endpoint else "")
 
     @property
@@ -182,14 +210,17 @@ class JSHost:
 
     def get_status(self) -> dict[str, Any]:
         """What the host says of itself: `type`, `version` and `config`. Without a host that runs: what it would say."""
-        if self._status is None:
-            self._status = self._own_status() or self._remote_status() or self._read_config()
-        return dict(self._status)
+        if self._home is None and self._root_url:
+            self._connected()
+        status = self._home.status() if self._home is not None else self._status
+        if status is None:
+            status = self._status = self._read_config()
+        return dict(status)
 
     def request_status(self) -> dict[str, Any] | None:
         """The same, asked of the running host now; None if none answers."""
         try:
-            status = (self._link or self._open_link()).status(settings.FUNCTION_TIMEOUT)
+            status = (self._link or self._connected().link).status(settings.FUNCTION_TIMEOUT)
         except (ConnectionError, UnexpectedResponse, FunctionTimeout):
             return None
         return status if isinstance(status, dict) and "config" in status else None
@@ -199,93 +230,80 @@ class JSHost:
         if level <= settings.VERBOSITY:
             print(text, file=sys.stderr)
 
+    # How.
+
     def _say(self, level: int, deed: str) -> None:
         if level <= settings.VERBOSITY:
             self.say(level, f"{deed} {self.get_name()}")
 
-    # How.
+    def _settle(self, home: Home) -> Home:
+        self._home, self._link, self._status = home, home.link, None
+        return home
 
-    def _owns_running(self) -> bool:
-        return self._supervisor is not None and self._supervisor.is_running
+    def _unsettle(self) -> None:
+        self._home = self._link = self._status = None
 
-    def _spins(self) -> bool:
-        return settings.SPIN if self._spin is None else self._spin
+    def _connected(self) -> Home:
+        """The home of a host that this program does not own."""
+        if self._home is not None:
+            return self._home
+        if self._was_stopped:
+            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+        return self._settle(self._managed_home() if self._managed else self._remote_home())
 
-    def _options(self) -> Any:
-        from ._client.spin import spin_time
-        from ._host.options import SupervisorOptions
+    def _options(self) -> HostOptions:
+        from ._homes.options import HostOptions
 
-        return SupervisorOptions(
-            self._existing_config_file(),
-            workers=self._workers or settings.WORKERS,
-            path_to_node=self._path_to_node or settings.PATH_TO_NODE,
-            node_args=settings.NODE_ARGS if self._node_args is None else self._node_args,
-            start_timeout=self._start_timeout or settings.START_TIMEOUT,
-            shared_unix=True,
-            worker_args=("--spin", str(spin_time(self._spins()))),
+        return HostOptions(
+            self.config_file, self._workers, self._path_to_node, self._node_args, self._start_timeout, self._spin
         )
 
-    def _existing_config_file(self) -> str:
-        path = self.config_file
-        if not os.path.isfile(path):
-            raise ConfigError(f"There is no config file {path}. Write one with `js-host init`, or name yours.")
-        return path
+    def _owned_home(self) -> OwnedHome:
+        from ._homes.owned import OwnedHome
 
-    def _lanes(self, supervisor: Supervisor) -> list[Lane]:
-        from ._client.address import Address
-        from ._client.pool import Lane
+        self._was_stopped = False
+        return OwnedHome(self._options())
 
-        return [Lane(Address.unix(slot.address), slot) for slot in supervisor.slots]
+    def _managed_home(self) -> ManagedHome:
+        from ._homes.managed import ManagedHome
 
-    def _explain(self, lane: Lane, pid: int) -> JSHostError | None:
-        """Why the worker of a lane was lost with a call in its hands; or, without a pid, why none is there."""
-        supervisor = self._supervisor
-        if supervisor is None or lane.slot is None:
-            return None
-        slot = supervisor.slots[lane.slot.number]
-        if not pid:
-            story = slot.failure or slot.last_end
-            return ProcessError(str(story)) if story else None
-        end = supervisor.explain(slot, pid)
-        return WorkerDied(str(end)) if end else None
+        return ManagedHome(self._options(), lambda text: self.say(verbosity.PROCESS_START, text))
 
-    def _unlink(self) -> None:
-        if self._link is not None:
-            self._link.close()
-        self._link = None
-        self._status = None
+    def _remote_home(self) -> RemoteHome:
+        from ._homes.remote import RemoteHome
+
+        advice = (
+            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`, or let this program have "
+            "one of its own: `with JSHost(config_file) as host: …`."
+        )
+        return RemoteHome(self.get_url(), settings.SPIN if self._spin is None else self._spin, advice)
+
+    def _manager(self) -> JSHostManager:
+        from .manager import JSHostManager
+
+        return JSHostManager()
+
+    def _stop_managed(self, stop_manager_if_last: bool) -> None:
+        self.close()
+        self._manager().stop_host(self.config_file, stop_manager_if_last=stop_manager_if_last)
+
+    def _restart_managed(self) -> None:
+        from ._homes.managed import ManagedHome
+
+        home = self._connected()
+        assert isinstance(home, ManagedHome)
+        home.restart()
 
     def _base_url(self) -> str:
         if self._root_url:
             return self._root_url
-        if self._supervisor is not None and self._supervisor.sockets is not None:
-            from urllib.parse import quote
-
-            return f"http+unix://{quote(self._supervisor.sockets.shared_address or '', safe='')}"
+        if self._home is not None:
+            return self._home.url()
         config = self.get_config()
         return f"http://{config['address']}:{config['port']}"
 
-    def _connect(self) -> Pool | HttpLink:
-        if self._supervisor is not None:
-            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
-        link = self._open_link()
-        self._link = link
-        return link
-
-    def _open_link(self) -> Pool | HttpLink:
-        """Frames where the host speaks them, else HTTP."""
-        from ._client.link import open_link
-
-        try:
-            return open_link(self.get_url(), spin=self._spins(), timeout=settings.FUNCTION_TIMEOUT)
-        except ConnectionError as error:
-            raise ConnectionError(
-                f"{error} Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`, or let "
-                "this program have one of its own: `with JSHost(config_file) as host: …`."
-            ) from None
-
     def _validate(self) -> None:
-        if self._config_file is None:
+        if self._config_file is None or self._managed:
             return
         local, remote = self._read_config()["config"], self.get_config()
         if set(local.get("functions") or ()) != set(remote.get("functions") or ()):
@@ -295,26 +313,11 @@ class JSHost:
                 maybe_executed=False,
             )
 
-    def _own_status(self) -> Mapping[str, Any] | None:
-        if self._supervisor is None:
-            return None
-        for slot in self._supervisor.slots:
-            if slot.info:
-                status: Mapping[str, Any] = slot.info["status"]  # type: ignore[assignment]
-                return status
-        return None
-
-    def _remote_status(self) -> Mapping[str, Any] | None:
-        return self.request_status() if self._root_url or self._link else None
-
     def _read_config(self) -> Mapping[str, Any]:
         from ._host.config_file import read_config_file
 
         if self._root_url and self._config_file is None:
             raise ConnectionError(f"No host answers at {self._root_url}.")
-        return read_config_file(
-            settings.get_path_to_node(),
-            settings.get_path_to_bin(),
-            self._existing_config_file(),
-            timeout=self._start_timeout or settings.START_TIMEOUT,
-        )
+        options = self._options()
+        node, program = settings.get_path_to_node(), settings.get_path_to_bin()
+        return read_config_file(node, program, options.config_file, timeout=options.start_timeout)

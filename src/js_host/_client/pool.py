@@ -167,6 +167,12 @@ class Pool:
         assert reason is not None
         raise reason
 
+    def use(self, lanes: Sequence[Lane]) -> None:
+        """Go to other workers from now on."""
+        old, self._lanes = self._lanes, list(lanes)
+        for lane in old:
+            lane.close()
+
     def begin(self) -> None:
         """Say hello to all workers while they start, so that the first call need not wait for it."""
         for lane in self._lanes:

@@ -1,0 +1,127 @@
+"""A host that a manager keeps: warm while programs come and go, shared by those that use the same config file."""
+
+from __future__ import annotations
+
+import threading
+
+from .._client.address import Address
+from .._client.pool import Lane, Pool
+from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
+from ..manager import JSHostManager
+from .owned import unix_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .._manager.client import Lease
+    from .._wire.results import Decoder
+    from .options import HostOptions
+
+__all__ = ["ManagedHome"]
+
+
+class ManagedHome:
+    """A lease of a managed host, and a pool of connections to its workers.
+
+    The lease is renewed by itself: after the host was stopped or its manager ended, the next call starts it again.
+    """
+
+    is_own = False
+
+    def __init__(self, options: HostOptions, say: Callable[[str], None]) -> None:
+        self.manager = JSHostManager()
+        self._options = options
+        self._say = say
+        self._lock = threading.Lock()
+        self._lease: Lease | None = None
+        self.link = _ManagedPool(self, spin=options.spin)
+        self.hold()
+
+    @property
+    def logfile(self) -> str | None:
+        """The file with all that its workers print."""
+        return self._lease.logfile if self._lease else None
+
+    def hold(self) -> bool:
+        """Make sure of a lease, starting what does not run. Returns whether it is a new one."""
+        lease = self._lease
+        if lease is not None and lease.is_alive():
+            return False
+        with self._lock:
+            if self._lease is not lease and self._lease is not None:
+                return True  # another thread has just done it
+            self._lease = self.manager.start_host(
+                self._options.config_file,
+                workers=self._options.workers,
+                path_to_node=self._options.path_to_node,
+                node_args=self._options.node_args,
+                spin=self._options.spin_time,
+                start_timeout=self._options.start_timeout,
+                say=self._say,
+            )
+            self.link.use([Lane(Address.unix(slot.address), slot) for slot in self._lease.slots])
+        return True
+
+    def is_running(self) -> bool:
+        """Whether the host runs, for this program or for others."""
+        return any(host["config_file"] == self._options.config_file for host in self.manager.hosts)
+
+    def url(self) -> str:
+        """The URL of its Unix socket, which speaks HTTP."""
+        return unix_url(self._lease.shared_address if self._lease else None)
+
+    def status(self) -> Mapping[str, Any] | None:
+        """What its workers said of themselves when they were ready."""
+        return self._lease.status if self._lease else None
+
+    def stop(self, stop_manager_if_last: bool = True) -> None:
+        """Stop the host, for everybody. With its last host, the manager stops too unless that is not wanted."""
+        self.close()
+        self.manager.stop_host(self._options.config_file, stop_manager_if_last=stop_manager_if_last)
+
+    def restart(self) -> None:
+        """Replace the host by a new one; returns when the new one serves and the old one is gone."""
+        self.manager.restart_host(
+            self._options.config_file,
+            workers=self._options.workers,
+            path_to_node=self._options.path_to_node,
+            node_args=self._options.node_args,
+            spin=self._options.spin_time,
+            start_timeout=self._options.start_timeout,
+        )
+        self.hold()
+
+    def close(self) -> None:
+        """Give the lease up: without any, the host stops after its `disconnectTimeout`."""
+        self.link.close()
+        if self._lease is not None:
+            self._lease.release()
+
+    def explain(self, lane: Lane, pid: int) -> JSHostError | None:
+        """Why the worker of a lane was lost, or is not there."""
+        if self._lease is None or lane.slot is None:
+            return None
+        story = self._lease.explain(lane.slot.number, pid)
+        if story is None:
+            return None
+        return WorkerDied(str(story)) if pid else ProcessError(str(story))
+
+
+class _ManagedPool(Pool):
+    """A pool that makes sure of the lease before it opens connections."""
+
+    def __init__(self, home: ManagedHome, *, spin: bool) -> None:
+        super().__init__([], home.explain, spin=spin)
+        self._home = home
+
+    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+        self._home.hold()
+        try:
+            return super()._call_anew(name, value, timeout, decode)
+        except ConnectionError as error:
+            # The host moved, or its manager ended, at this very moment. What did not run is done where it is now.
+            if error.maybe_executed or self.is_closed or not self._home.hold():
+                raise
+        return super()._call_anew(name, value, timeout, decode)

@@ -1,0 +1,95 @@
+"""A host of this program's own: its workers are gone when the program ends, however it ends."""
+
+from __future__ import annotations
+
+from .._host.options import SupervisorOptions
+from .._host.supervisor import Supervisor
+from ..exceptions import ProcessError, WorkerDied
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .._client.pool import Lane, Pool
+    from ..exceptions import JSHostError
+    from .options import HostOptions
+
+__all__ = ["OwnedHome"]
+
+
+class OwnedHome:
+    """A supervisor in this process, and a pool of connections to its workers. It runs when it has been made."""
+
+    is_own = True
+
+    def __init__(self, options: HostOptions) -> None:
+        self._supervisor = Supervisor(
+            SupervisorOptions(
+                options.config_file,
+                workers=options.workers,
+                path_to_node=options.path_to_node,
+                node_args=options.node_args,
+                start_timeout=options.start_timeout,
+                shared_unix=True,
+                worker_args=("--spin", str(options.spin_time)),
+            )
+        )
+        self._supervisor.begin()
+        self.link = self._begin_pool(options.spin)  # while Node boots
+        try:
+            self._supervisor.wait_until_ready()
+        except BaseException:
+            self.link.close()
+            raise
+
+    def _begin_pool(self, spin: bool) -> Pool:
+        from .. import function  # noqa: F401  every program will want it
+        from .._client.address import Address
+        from .._client.pool import Lane, Pool
+
+        lanes = [Lane(Address.unix(slot.address), slot) for slot in self._supervisor.slots]
+        pool = Pool(lanes, self._explain, spin=spin)
+        pool.begin()
+        return pool
+
+    def is_running(self) -> bool:
+        """Whether it was not stopped. A worker that crashed is being replaced."""
+        return self._supervisor.is_running
+
+    def url(self) -> str:
+        """The URL of its Unix socket, which speaks HTTP."""
+        return unix_url(self._supervisor.sockets.shared_address if self._supervisor.sockets else None)
+
+    def status(self) -> Mapping[str, Any] | None:
+        """What its workers said of themselves when they were ready."""
+        for slot in self._supervisor.slots:
+            if slot.info:
+                status: Mapping[str, Any] = slot.info["status"]  # type: ignore[assignment]
+                return status
+        return None
+
+    def stop(self) -> None:
+        """Let calls finish, then end the workers."""
+        self.link.close()
+        self._supervisor.stop()
+
+    close = stop
+
+    def _explain(self, lane: Lane, pid: int) -> JSHostError | None:
+        """Why the worker of a lane was lost with a call in its hands; or, without a pid, why none is there."""
+        if lane.slot is None:
+            return None
+        slot = self._supervisor.slots[lane.slot.number]
+        if pid:
+            end = self._supervisor.explain(slot, pid)
+            return WorkerDied(str(end)) if end else None
+        story = slot.failure or slot.last_end
+        return ProcessError(str(story)) if story else None
+
+
+def unix_url(path: str | None) -> str:
+    """The URL of a Unix socket, as several HTTP clients know it."""
+    from urllib.parse import quote
+
+    return f"http+unix://{quote(path or '', safe='')}"
