@@ -103,7 +103,7 @@ class JSHost:
 
     def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not timeout > 0:
             message = f"{name.decode()} was given {timeout} s: its deadline had passed."
             raise FunctionTimeout(message, maybe_executed=False)
         link = self._link or self._connected().link
