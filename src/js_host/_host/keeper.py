@@ -10,22 +10,26 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from js_host._host import lifecycle
-from js_host._host.lifecycle import FAILED, READY, STARTING, STOPPED
+from js_host._host.deeds import DEEDS, spawn_process
+from js_host._host.lifecycle import COMING, FAILED, STARTING, STOPPED
 from js_host._host.poller import Poller
-from js_host._host.slot import WorkerSlot
+from js_host._host.reload import Reload
+from js_host._host.slot import Beside, WorkerSlot
 from js_host._host.turn_away import turn_away_at
-from js_host._host.worker_process import ExecFailed, WorkerProcess, worker_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from typing import Any
 
+    from js_host._host.endings import WorkerEnd
     from js_host._host.lines import LogLine
     from js_host._host.logs import LogForwarder
     from js_host._host.node import Node
     from js_host._host.options import SupervisorOptions
     from js_host._host.sockets import HostSockets
+    from js_host._host.worker_process import WorkerProcess
 
 __all__ = ["Keeper"]
 
@@ -48,11 +52,12 @@ class Keeper:
         self.over = False
         self.stopping = False
         self.wishes: list[tuple[str, float]] = []
+        self.drain_by = float("inf")
+        self.reload = Reload(self)
         self.changed: threading.Condition | None = None
         self.logs: LogForwarder | None = None
         self._lines: list[LogLine] = []
         self._poller = Poller()
-        self._drain_by = 0.0
 
     # For other threads, with the lock held.
 
@@ -62,11 +67,17 @@ class Keeper:
         self.wishes.append((event, deadline))
         self._poller.wake()
 
+    def wish_reload(self) -> int:
+        """Ask for workers with the code of now. Returns the number of the reload that brings them."""
+        self.wishes.append((lifecycle.RELOAD, 0.0))
+        self._poller.wake()
+        return self.reload.begun + 1
+
     def spawn_all(self) -> None:
         """Spawn the first worker of every slot, all at once. Raises ExecFailed."""
         for slot in self.slots:
             slot.state, _ = lifecycle.decide(slot.state, lifecycle.START)
-            self._spawn_process(slot)
+            spawn_process(self, slot, slot.listener.fileno())
 
     def abandon(self) -> None:
         """Undo `spawn_all` where no thread was started to keep the workers."""
@@ -75,11 +86,11 @@ class Keeper:
 
     def disown(self) -> None:
         """In a forked child: close every descriptor, touch no process and no file."""
-        for slot in self.slots:
-            if slot.process is not None:
-                slot.process.close()
-            slot.process = slot.watch = None
-            slot.state = STOPPED
+        for place in self._places():
+            if place.process is not None:
+                place.process.close()
+            place.process = place.watch = None
+            place.state = STOPPED
         self.sockets.forget()
         self._poller.close()
         self.over = True
@@ -88,7 +99,7 @@ class Keeper:
 
     def run(self, changed: threading.Condition) -> None:
         """Keep the workers until a wish to stop is done. Everything is closed when this returns."""
-        from js_host._host import endings, lines, watch  # noqa: F401  so that nothing is imported under the lock
+        from js_host._host import endings, lines, start_story, watch  # noqa: F401  nothing is imported under the lock
         from js_host._host.logs import LogForwarder
         from js_host._host.runtime_dir import sweep
 
@@ -97,7 +108,7 @@ class Keeper:
         try:
             with changed:
                 for slot in self.slots:
-                    self._attach(slot)
+                    self.attach(slot)
             sweep(self.sockets.parent)
             while not self._all_stopped():
                 self._turn()
@@ -108,7 +119,11 @@ class Keeper:
             self._shut()
 
     def _all_stopped(self) -> bool:
-        return all(slot.state == STOPPED for slot in self.slots)
+        return all(place.state == STOPPED for place in self._places())
+
+    def _places(self) -> Iterator[WorkerSlot | Beside]:
+        for slot in self.slots:
+            yield from slot.places()
 
     def _turn(self) -> None:
         """Wait for the next event or deadline, and see to all that is due."""
@@ -124,161 +139,123 @@ class Keeper:
 
     def _patience(self) -> float | None:
         """Milliseconds until the next deadline, rounded up."""
-        moments = [slot.deadline for slot in self.slots if slot.deadline is not None]
-        moments += [slot.watch.next_check for slot in self.slots if slot.watch is not None]
+        waits = [self.reload.deadline, *(place.deadline for place in self._places())]
+        moments = [moment for moment in waits if moment is not None]
+        moments += [place.watch.next_check for place in self._places() if place.watch is not None]
         nearest = min(moments, default=float("inf"))
         return None if nearest == float("inf") else max(0, int((nearest - monotonic()) * 1000) + 1)
 
     def _hear_wishes(self) -> None:
         wishes, self.wishes = self.wishes, []
         for event, deadline in wishes:
-            self._drain_by = deadline
-            for slot in self.slots:
-                self._happened(slot, event)
+            if event == lifecycle.RELOAD:
+                self.reload.happened(lifecycle.CHANGED)
+            else:
+                self._hear_wish_to_stop(event, deadline)
+
+    def _hear_wish_to_stop(self, event: str, deadline: float) -> None:
+        self.drain_by = deadline
+        self.reload.happened(lifecycle.HALTED)
+        for place in tuple(self._places()):
+            self.happened(place, event)
 
     def _see_to_deadlines(self, now: float) -> None:
-        for slot in self.slots:
-            if slot.deadline is not None and slot.deadline <= now:
-                slot.deadline = None
-                self._happened(slot, lifecycle.OVERDUE)
-            if slot.watch is not None and slot.watch.next_check <= now:
-                self._check(slot)
+        for place in tuple(self._places()):
+            if place.deadline is not None and place.deadline <= now:
+                place.deadline = None
+                self.happened(place, lifecycle.OVERDUE)
+            if place.watch is not None and place.watch.next_check <= now:
+                self._check(place)
+        self.reload.see_to_deadline(now)
 
-    # Events of a slot.
+    # Events of a slot, or of what is beside it.
 
-    def _happened(self, slot: WorkerSlot, event: str) -> None:
+    def happened(self, place: WorkerSlot | Beside, event: str) -> None:
         """Look up what an event means now, and do it."""
-        before = slot.state
-        slot.state, deed = lifecycle.decide(slot.state, event)
-        DEEDS[deed](self, slot, event, before)
+        before = place.state
+        place.state, deed = lifecycle.decide(place.state, event)
+        self.do(place, deed, event, before)
 
-    def _attach(self, slot: WorkerSlot) -> None:
-        """Begin to watch the present process of a slot."""
+    def do(self, place: WorkerSlot | Beside, deed: str, event: str = "", before: str = "") -> None:
+        """Do a deed."""
+        DEEDS[deed](self, place, event, before)
+
+    def attach(self, place: WorkerSlot | Beside) -> None:
+        """Begin to watch the process that was started there."""
         from js_host._host.watch import WorkerWatch
 
-        process = slot.process
+        if place.process is not None:
+            place.watch = WorkerWatch(place.number, place.process, monotonic())
+            self.bind(place)
+
+    def bind(self, place: WorkerSlot | Beside) -> None:
+        """Have what the process there does heard as an event of this place."""
+        process = place.process
         if process is None:
             return
-        slot.watch = WorkerWatch(slot.number, process, monotonic())
-        self._poller.watch(process.control.fileno(), lambda: self._hear_control(slot))
+        self._unbind(process)
+        self._poller.watch(process.control.fileno(), lambda: self._hear_control(place))
         for stream, descriptor in process.output.items():
-            self._poller.watch(descriptor, lambda stream=stream: self._hear_output(slot, stream))  # type: ignore[misc]
+            self._poller.watch(descriptor, lambda stream=stream: self._hear_output(place, stream))  # type: ignore[misc]
         if process.pidfd >= 0:
-            self._poller.watch(process.pidfd, lambda: self._check(slot))
+            self._poller.watch(process.pidfd, lambda: self._check(place))
 
-    def _hear_control(self, slot: WorkerSlot) -> None:
-        if slot.watch is None:
-            return
-        for message in slot.watch.read_control(monotonic()):
-            if message["type"] == "ready" and slot.state == STARTING:
-                slot.info = message
-                self._happened(slot, lifecycle.SERVING)
-            elif message["type"] == "failed":
-                self._happened(slot, lifecycle.REFUSED)
-        if slot.watch.closed_at is not None:
-            self._poller.forget(slot.watch.process.control.fileno())
-
-    def _hear_output(self, slot: WorkerSlot, stream: str) -> None:
-        if slot.watch is None:
-            return
-        lines, open_still = slot.watch.read_output(stream)
-        self._lines += lines
-        if not open_still:
-            self._poller.forget(slot.watch.process.output[stream])
-
-    def _check(self, slot: WorkerSlot) -> None:
-        if slot.watch is not None and slot.watch.check(monotonic()):
-            self._ended(slot)
-
-    def _ended(self, slot: WorkerSlot) -> None:
-        """The process was reaped: hear its last words, say why it ended, and go on."""
-        watch = slot.watch
-        assert watch is not None
-        watch.read_control(monotonic())
-        self._lines += watch.read_last_output()
-        end = watch.describe_end(self.options.node_args)
-        self._detach(watch.process)
-        slot.note_end(end)
-        self._happened(slot, self._event_of_end(slot))
-
-    def _event_of_end(self, slot: WorkerSlot) -> str:
-        return lifecycle.event_of_end(slot.state, slot.budget, monotonic(), first_start=self.first_start)
-
-    def _detach(self, process: WorkerProcess) -> None:
+    def _unbind(self, process: WorkerProcess) -> None:
         for descriptor in (process.control.fileno(), process.pidfd, *process.output.values()):
             self._poller.forget(descriptor)
-        process.close()
 
-    # Deeds.
+    def _hear_control(self, place: WorkerSlot | Beside) -> None:
+        watch = place.watch
+        if watch is None:
+            return
+        for message in watch.read_control(monotonic()):
+            self._said(place, message)
+        if watch.closed_at is not None:
+            self._poller.forget(watch.process.control.fileno())
 
-    def _spawn(self, slot: WorkerSlot, event: str, before: str) -> None:
-        try:
-            self._spawn_process(slot)
-            self._attach(slot)
-        except ExecFailed as error:
-            self._not_spawned(slot, str(error))
+    def _said(self, place: WorkerSlot | Beside, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "ready" and place.state in (STARTING, COMING):
+            place.info = message
+            self.happened(place, lifecycle.SERVING)
+        elif kind == "failed":
+            self.happened(place, lifecycle.REFUSED)
+        elif kind == "draining" and isinstance(place, Beside):
+            self.reload.drains(place)
+        elif kind in ("changed", "watching"):
+            self.reload.said(message)
 
-    def _spawn_process(self, slot: WorkerSlot) -> None:
-        options = self.options
-        slot.process = WorkerProcess.spawn(
-            self.node.path,
-            [*options.command, *options.worker_args],
-            worker_environment(options.env),
-            slot=slot.number,
-            private=slot.listener.fileno(),
-            shared=[listener.fileno() for listener in self.sockets.shared],
-        )
-        slot.deadline = monotonic() + options.start_timeout
+    def _hear_output(self, place: WorkerSlot | Beside, stream: str) -> None:
+        if place.watch is None:
+            return
+        lines, open_still = place.watch.read_output(stream)
+        self._lines += lines
+        if not open_still:
+            self._poller.forget(place.watch.process.output[stream])
 
-    def _not_spawned(self, slot: WorkerSlot, why: str) -> None:
-        from js_host._host.endings import WorkerEnd
+    def _check(self, place: WorkerSlot | Beside) -> None:
+        if place.watch is not None and place.watch.check(monotonic()):
+            self._reaped(place)
 
-        slot.note_end(WorkerEnd(slot.number, 0, "not-spawned", f"was not started: {why}"))
-        self._happened(slot, self._event_of_end(slot))
+    def _reaped(self, place: WorkerSlot | Beside) -> None:
+        """The process was reaped: hear its last words, say why it ended, and go on."""
+        watch = place.watch
+        assert watch is not None
+        for message in watch.read_control(monotonic()):
+            if message["type"] == "changed":
+                self._said(place, message)
+        self._lines += watch.read_last_output()
+        end = watch.describe_end(self.options.node_args)
+        self._unbind(watch.process)
+        watch.process.close()
+        self.ended(place, end)
 
-    def _announce(self, slot: WorkerSlot, event: str, before: str) -> None:
-        slot.deadline = slot.failure = None
-        if all(slot.state == READY for slot in self.slots):
-            self.first_start = False
-        self._say("info", slot, f"worker {slot.number} (pid {slot.pid}) is ready")
-
-    def _end_now(self, slot: WorkerSlot, event: str, before: str) -> None:
-        slot.deadline = None
-        if slot.watch is not None:
-            slot.watch.kill(self._reason_to_kill(event, before))
-
-    def _reason_to_kill(self, event: str, before: str) -> str:
-        from js_host._host.endings import STOPPED as WAS_STOPPED
-
-        if event == lifecycle.OVERDUE and before == STARTING:
-            return f"was not ready after {self.options.start_timeout:g} s, and was ended"
-        if event == lifecycle.OVERDUE:
-            return "did not finish its calls in time when its host stopped, and was ended"
-        return WAS_STOPPED
-
-    def _ask_to_drain(self, slot: WorkerSlot, event: str, before: str) -> None:
-        slot.deadline = min(self._drain_by, slot.deadline or self._drain_by)
-        if slot.watch is not None:
-            slot.watch.ask_to_drain(max(0.0, slot.deadline - monotonic()))
-
-    def _pause(self, slot: WorkerSlot, event: str, before: str) -> None:
-        pause = slot.budget.pause()
-        slot.deadline = monotonic() + pause
-        self._say("warn", slot, f"{slot.last_end}\nAnother is started {f'in {pause:g} s' if pause else 'now'}.")
-
-    def _give_up(self, slot: WorkerSlot, event: str, before: str) -> None:
-        now = monotonic()
-        slot.deadline = None if self.first_start else slot.budget.room_at(now)
-        again = 0 if slot.deadline is None else max(0, round(slot.deadline - now))
-        slot.failure = f"{slot.last_end}\nIt crashed too often; the next start is tried {again} s after this."
-        if not self.first_start:
-            self._say("error", slot, slot.failure)
-
-    def _rest(self, slot: WorkerSlot, event: str, before: str) -> None:
-        slot.deadline = None
-
-    def _nothing(self, slot: WorkerSlot, event: str, before: str) -> None:
-        pass
+    def ended(self, place: WorkerSlot | Beside, end: WorkerEnd) -> None:
+        """No process is there any more: note why, and decide what is next."""
+        place.note_end(end)
+        budget = (place.slot if isinstance(place, Beside) else place).budget
+        event = lifecycle.event_of_end(place.state, budget, monotonic(), first_start=self.first_start)
+        self.happened(place, event)
 
     # Callers of a slot that gave up.
 
@@ -292,7 +269,8 @@ class Keeper:
 
     # Words.
 
-    def _say(self, level: str, slot: WorkerSlot, text: str) -> None:
+    def say(self, level: str, slot: WorkerSlot, text: str) -> None:
+        """Have a line of our own logged."""
         from js_host._host.lines import LogLine
 
         self._lines.append(LogLine(level, text, slot.number, slot.pid or 0, "js_host.supervisor"))
@@ -321,31 +299,21 @@ class Keeper:
 
     def _end_what_is_left(self) -> None:
         """End and reap every process that is still there: after a defect, or a start that was broken off."""
-        left = [slot.process for slot in self.slots if slot.process is not None]
+        left = [place.process for place in self._places() if place.process is not None]
         for process in left:
             process.kill()
         give_up_at = monotonic() + LAST_WAIT
         while not all(process.reap() for process in left) and monotonic() < give_up_at:
             sleep(0.001)
+        for process in left:
+            self._unbind(process)
+            process.close()
         for slot in self.slots:
-            if slot.process is not None:
-                self._detach(slot.process)
-            slot.process = slot.watch = None
+            slot.process = slot.watch = slot.coming = None
+            slot.leaving = []
             slot.state = FAILED if slot.failure else STOPPED
 
     def _close_everything(self) -> None:
         self._poller.close()
         self.sockets.close()
         self.over = True
-
-
-DEEDS: dict[str, Callable[[Keeper, WorkerSlot, str, str], None]] = {
-    lifecycle.SPAWN: Keeper._spawn,
-    lifecycle.ANNOUNCE: Keeper._announce,
-    lifecycle.END_NOW: Keeper._end_now,
-    lifecycle.ASK_TO_DRAIN: Keeper._ask_to_drain,
-    lifecycle.PAUSE: Keeper._pause,
-    lifecycle.GIVE_UP: Keeper._give_up,
-    lifecycle.REST: Keeper._rest,
-    lifecycle.NOTHING: Keeper._nothing,
-}

@@ -1,4 +1,4 @@
-"""What happens next: the states of a worker's slot as a table, and how often a worker may crash.
+"""What happens next: the states of a worker's slot and of a reload as tables, and how often a worker may crash.
 
 Nothing here starts, ends or waits for anything, and nothing reads a clock: time is passed in. The
 supervisor reports an event, looks up the next state and the deed, and does the deed.
@@ -6,21 +6,26 @@ supervisor reports an event, looks up the next state and the deed, and does the 
 A slot is STOPPED until the host starts. STARTING: its worker loads the config. READY: it serves.
 BACKOFF: it crashed, and the next one starts in a moment. FAILED: it crashed too often; nothing is
 tried until the window has room again. DRAINING: it was asked to end and finishes its calls.
+
+When code has changed, a process starts beside the one that serves. COMING: it loads the config. LOADED: it
+waits for the word to serve. Then it gets the slot, and the one before it is DRAINING, beside it.
 """
 
 from __future__ import annotations
 
-STOPPED, STARTING, READY, DRAINING, BACKOFF, FAILED = STATES = (
+STOPPED, STARTING, READY, DRAINING, BACKOFF, FAILED, COMING, LOADED = STATES = (
     "stopped",
     "starting",
     "ready",
     "draining",
     "backoff",
     "failed",
+    "coming",
+    "loaded",
 )
 
 # Events. SERVING and REFUSED are the worker's own words; OVERDUE is the slot's one deadline.
-START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL = EVENTS = (
+START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL, RELOAD, REPLACED = EVENTS = (
     "start",
     "serving",
     "refused",
@@ -30,10 +35,12 @@ START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL = EVENTS 
     "hopeless",
     "stop",
     "kill",
+    "reload",
+    "replaced",
 )
 
 # Deeds.
-SPAWN, ANNOUNCE, ASK_TO_DRAIN, END_NOW, PAUSE, GIVE_UP, REST, NOTHING = DEEDS = (
+SPAWN, ANNOUNCE, ASK_TO_DRAIN, END_NOW, PAUSE, GIVE_UP, REST, SPAWN_BESIDE, SWAP, GATHER, LOSE, NOTHING = DEEDS = (
     "spawn",
     "announce",
     "ask_to_drain",
@@ -41,6 +48,10 @@ SPAWN, ANNOUNCE, ASK_TO_DRAIN, END_NOW, PAUSE, GIVE_UP, REST, NOTHING = DEEDS = 
     "pause",
     "give_up",
     "rest",
+    "spawn_beside",
+    "swap",
+    "gather",
+    "lose",
     "nothing",
 )
 
@@ -54,25 +65,83 @@ TABLE: dict[tuple[str, str], tuple[str, str]] = {
     (STARTING, HOPELESS): (FAILED, GIVE_UP),
     (STARTING, STOP): (DRAINING, END_NOW),
     (STARTING, KILL): (DRAINING, END_NOW),
+    (STARTING, RELOAD): (STARTING, SPAWN_BESIDE),
+    (STARTING, REPLACED): (READY, SWAP),
     #
     (READY, CRASHED): (BACKOFF, PAUSE),
     (READY, HOPELESS): (FAILED, GIVE_UP),
     (READY, STOP): (DRAINING, ASK_TO_DRAIN),
     (READY, KILL): (DRAINING, END_NOW),
+    (READY, RELOAD): (READY, SPAWN_BESIDE),
+    (READY, REPLACED): (READY, SWAP),
     #
     (BACKOFF, OVERDUE): (STARTING, SPAWN),
     (BACKOFF, STOP): (STOPPED, REST),
     (BACKOFF, KILL): (STOPPED, REST),
+    (BACKOFF, RELOAD): (BACKOFF, SPAWN_BESIDE),
+    (BACKOFF, REPLACED): (READY, SWAP),
     #
     (FAILED, OVERDUE): (STARTING, SPAWN),
     (FAILED, STOP): (STOPPED, REST),
     (FAILED, KILL): (STOPPED, REST),
+    (FAILED, RELOAD): (FAILED, SPAWN_BESIDE),
+    (FAILED, REPLACED): (READY, SWAP),
     #
     (DRAINING, STOP): (DRAINING, ASK_TO_DRAIN),
     (DRAINING, OVERDUE): (DRAINING, END_NOW),
     (DRAINING, KILL): (DRAINING, END_NOW),
     (DRAINING, ENDED): (STOPPED, REST),
+    #
+    (COMING, SERVING): (LOADED, GATHER),
+    (COMING, REFUSED): (COMING, END_NOW),
+    (COMING, OVERDUE): (COMING, END_NOW),
+    (COMING, ENDED): (STOPPED, LOSE),
+    (COMING, STOP): (DRAINING, END_NOW),
+    (COMING, KILL): (DRAINING, END_NOW),
+    #
+    (LOADED, ENDED): (STOPPED, LOSE),
+    (LOADED, STOP): (DRAINING, END_NOW),
+    (LOADED, KILL): (DRAINING, END_NOW),
 }
+
+# A reload of the whole host. QUIET: there is none. LOADING: new workers load the code beside the old ones.
+# HANDING_OVER: all have loaded it, and the old ones were asked to take no more calls.
+QUIET, LOADING, HANDING_OVER = RELOAD_STATES = ("quiet", "loading", "handing over")
+
+CHANGED, ALL_LOADED, BROKEN, OLD_DRAIN, HALTED = RELOAD_EVENTS = (
+    "changed",
+    "all loaded",
+    "broken",
+    "old drain",
+    "halted",
+)
+
+BEGIN, REMEMBER, HAND_OVER, SERVE, KEEP_OLD, NO_DEED = RELOAD_DEEDS = (
+    "begin",
+    "remember",
+    "hand over",
+    "serve",
+    "keep old",
+    "nothing",
+)
+
+RELOAD_TABLE: dict[tuple[str, str], tuple[str, str]] = {
+    (QUIET, CHANGED): (LOADING, BEGIN),
+    #
+    (LOADING, CHANGED): (LOADING, REMEMBER),
+    (LOADING, ALL_LOADED): (HANDING_OVER, HAND_OVER),
+    (LOADING, BROKEN): (QUIET, KEEP_OLD),
+    (LOADING, HALTED): (QUIET, NO_DEED),
+    #
+    (HANDING_OVER, CHANGED): (HANDING_OVER, REMEMBER),
+    (HANDING_OVER, OLD_DRAIN): (QUIET, SERVE),
+    (HANDING_OVER, HALTED): (QUIET, SERVE),
+}
+
+
+def decide_reload(state: str, event: str) -> tuple[str, str]:
+    """The same for a reload."""
+    return RELOAD_TABLE.get((state, event), (state, NO_DEED))
 
 
 def decide(state: str, event: str) -> tuple[str, str]:
@@ -85,7 +154,7 @@ def event_of_end(state: str, budget: RestartBudget, now: float, *, first_start: 
 
     In the first start of a host no crash is forgiven: whoever waits for it hears why at once.
     """
-    if state == DRAINING:
+    if state in (DRAINING, COMING, LOADED):
         return ENDED
     budget.crashed(now, was_ready=state == READY)
     return HOPELESS if first_start or budget.spent(now) else CRASHED

@@ -26,7 +26,8 @@ class SupervisorOptions:
     the runtime and the config file. `worker_args` follow it, and then the descriptors. Timeouts are
     seconds: `start_timeout` until a worker must be ready, `drain_timeout` for its calls when it is
     stopped, `exit_timeout` for the same when Python ends. `log` takes the lines that workers print, in a thread
-    of its own; without it they go to `logging`.
+    of its own; without it they go to `logging`. With `reload`, new workers take over when a file that the
+    config loaded has changed.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class SupervisorOptions:
         "node",
         "node_args",
         "path_to_node",
+        "reload",
         "shared_unix",
         "start_timeout",
         "window",
@@ -69,6 +71,7 @@ class SupervisorOptions:
         window: float = 60.0,
         first_pause: float = 0.1,
         log: Callable[[Sequence[LogLine]], None] | None = None,
+        reload: bool = False,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers!r}")
@@ -89,6 +92,7 @@ class SupervisorOptions:
         self.window = window
         self.first_pause = first_pause
         self.log = log
+        self.reload = reload
 
     def new_budget(self) -> RestartBudget:
         """Return an unspent restart budget for one slot."""

@@ -4,6 +4,7 @@
     supervisor.start()                      # returns when every worker is ready
     supervisor.slots[0].address             # connect here; it stays the same when the worker is replaced
     supervisor.explain(slot, pid)           # why did that worker end?
+    supervisor.reload()                     # new workers with the code of now take over
     supervisor.stop()
 
 Every method may be called from any thread. One lock, `supervisor.lock`, guards the slots; the
@@ -219,6 +220,45 @@ class Supervisor:
         elif self.sockets is not None:
             self.sockets.forget()
 
+    # Changed code.
+
+    def reload(self) -> None:
+        """Have new workers with the code of now take over. Returns when they serve; no call fails meanwhile.
+
+        Raises StartError, with the whole story, if the code does not start: the workers before go on serving.
+        """
+        keeper, changed = self._keeper, self._changed
+        if keeper is None or changed is None:
+            raise StartError("The host is not running: there is nothing to reload.")
+        with changed:
+            number = self.ask_to_reload()
+            while number and keeper.reload.done < number and not (keeper.over or keeper.stopping):
+                changed.wait()
+            if keeper.reload.done < number or not number:
+                raise StartError("The host was stopped before its new workers were ready.")
+            if keeper.reload.failure:
+                raise StartError(keeper.reload.failure)
+
+    def ask_to_reload(self) -> int:
+        """Begin the same, without waiting. Returns 0 if there is nothing to reload."""
+        if self.foreign:
+            return 0
+        with self.lock:
+            keeper = self._keeper
+            if keeper is None or keeper.over or keeper.stopping or keeper.first_start:
+                return 0
+            return keeper.wish_reload()
+
+    @property
+    def reload_failure(self) -> str | None:
+        """Why the code of now does not start, while workers with the code before serve; None once it did."""
+        return None if self._keeper is None else self._keeper.reload.failure
+
+    @property
+    def generation(self) -> int:
+        """Counts from 1 how often all workers were given changed code."""
+        return min((slot.generation for slot in self.slots), default=1)
+
     # Asking.
 
     def explain(self, slot: WorkerSlot, pid: int | None = None, wait: float = 0.1) -> WorkerEnd | None:
@@ -231,13 +271,14 @@ class Supervisor:
             return slot.last_end
         give_up_at = monotonic() + wait
         with changed:
-            while pid not in slot.ends and slot.is_present(pid) and (left := give_up_at - monotonic()) > 0:
+            while pid not in slot.ends and slot.place_of(pid) and (left := give_up_at - monotonic()) > 0:
                 changed.wait(left)
             return slot.ends.get(pid) or self._foretold_end(slot, pid)
 
     def _foretold_end(self, slot: WorkerSlot, pid: int) -> WorkerEnd | None:
         """A worker that is slow to die (a core dump takes its time) has often said why before."""
-        watch = slot.watch
-        if watch is None or not slot.is_present(pid) or watch.reports.keys().isdisjoint(("stuck", "crashed")):
+        place = slot.place_of(pid)
+        watch = place.watch if place else None
+        if watch is None or watch.reports.keys().isdisjoint(("stuck", "crashed")):
             return None
         return watch.describe_end()

@@ -128,9 +128,12 @@ class WorkerWatch:
     def ask_to_drain(self, timeout: float) -> None:
         """Tell it to finish its calls. One that does not read any more will be ended by its deadline."""
         self.drained = True
-        message = json.dumps({"type": "drain", "timeout": int(timeout * 1000)}) + "\n"
+        self.tell({"type": "drain", "timeout": int(timeout * 1000)})
+
+    def tell(self, message: dict[str, object]) -> None:
+        """Send it a message. Never waits."""
         try:
-            self.process.control.send(message.encode(), NO_SIGPIPE)
+            self.process.control.send(json.dumps(message).encode() + b"\n", NO_SIGPIPE)
         except OSError:
             pass
 

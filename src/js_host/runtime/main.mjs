@@ -1,10 +1,11 @@
 // A worker of a supervisor: loads the config, serves its functions on the sockets it inherited, until it is told to drain.
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
-//                        [--address NAME --port NUMBER]
+//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
 // `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status.
+// With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve.
 
 import fs from 'node:fs'
 import net from 'node:net'
@@ -18,6 +19,9 @@ import { Worker } from './worker.mjs'
 
 /** A line that is longer would reach the log in pieces. */
 const LONGEST_RECORD = 32 * 1024
+
+/** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
+const WATCH_DELAY = 50
 
 const [file, ...flags] = process.argv.slice(2)
 const options = readFlags(flags)
@@ -46,26 +50,59 @@ function readFlags (flags) {
 }
 
 async function start () {
+  const loads = options.watch === undefined ? null : new (await import('./loads.mjs')).Loads()
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
+  if (options.hold === undefined) ready(worker)
+  setImmediate(complete, worker, loads, said)
+}
+
+/** @param {Worker} worker */
+function ready (worker) {
+  const { host } = worker
   watchLife(worker)
-  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status(), disconnectTimeout: config.disconnectTimeout })
-  setImmediate(complete, worker)
+  tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status(), disconnectTimeout: host.settings.disconnectTimeout })
+}
+
+/** Another worker still serves in this place. @param {Worker} worker */
+async function hold (worker) {
+  ready(worker)
+  const { wordToServe } = await import('./hold.mjs')
+  return wordToServe(control)
 }
 
 /**
  * What can wait until the first client's hello is answered, and must be there when its call comes. Other clients wait in the
  * backlog of the sockets.
- * @param {Worker} worker
+ * @param {Worker} worker @param {import('./loads.mjs').Loads | null} loads @param {{type: string, watched?: boolean}[]} said by the supervisor already
  */
-async function complete (worker) {
+async function complete (worker, loads, said) {
+  const began = Date.now()
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  watchdog.onControl = (message) => { if (message.type === 'drain') drain(worker, servers) }
+  const orders = /** @type {Record<string, () => void>} */ ({ drain: () => drain(worker, servers) })
+  watchdog.onControl = (message) => orders[message.type]?.()
+  for (const message of said) orders[message.type]?.()
+  if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ? began : 0).unref()
+}
+
+/**
+ * Tell the supervisor when what was loaded changes.
+ * @param {import('./loads.mjs').Loads} loads @param {Record<string, () => void>} orders of the supervisor
+ * @param {number} since the moment until which another worker watched
+ */
+async function watchFiles (loads, orders, since) {
+  const { Watch } = await import('./watch.mjs')
+  const watch = new Watch(file, loads, tell)
+  const { drain } = orders
+  orders.drain = () => { watch.close(); drain() }
+  orders['look further'] = () => watch.lookFurther()
+  await watch.start(since)
 }
 
 /** @param {Worker} worker */
@@ -114,7 +151,9 @@ async function httpServer (worker) {
 async function drain (worker, servers) {
   for (const server of servers) server.close()
   const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server))
-  await new Promise((resolve) => worker.drain(() => resolve(null)))
+  const idle = new Promise((resolve) => worker.drain(() => resolve(null)))
+  tell({ type: 'draining' })
+  await idle
   await answered
   process.exit(0)
 }

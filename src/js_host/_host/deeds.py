@@ -1,0 +1,149 @@
+"""What the supervisor's thread does to one worker, by the word that `lifecycle` gave for it."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from js_host._host import lifecycle
+from js_host._host.lifecycle import LOADED, READY, STARTING
+from js_host._host.slot import Beside, Place, WorkerSlot
+from js_host._host.worker_process import ExecFailed, WorkerProcess, worker_environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from js_host._host.keeper import Keeper
+
+__all__ = ["DEEDS", "spawn_process"]
+
+
+def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> None:
+    """Start a process there. Raises ExecFailed."""
+    options = keeper.options
+    watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
+    place.process = WorkerProcess.spawn(
+        keeper.node.path,
+        [*options.command, *options.worker_args, *watch, *flags],
+        worker_environment(options.env),
+        slot=place.number,
+        private=listener,
+        shared=[listener.fileno() for listener in keeper.sockets.shared],
+    )
+    place.deadline = monotonic() + options.start_timeout
+
+
+def _spawn(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    _try_to_spawn(keeper, slot, slot)
+
+
+def _spawn_beside(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    _try_to_spawn(keeper, slot, slot.open_beside(), "--hold", "1")
+
+
+def _try_to_spawn(keeper: Keeper, slot: WorkerSlot, place: WorkerSlot | Beside, *flags: str) -> None:
+    from js_host._host.endings import WorkerEnd
+
+    try:
+        spawn_process(keeper, place, slot.listener.fileno(), *flags)
+        keeper.attach(place)
+    except ExecFailed as error:
+        keeper.ended(place, WorkerEnd(slot.number, 0, "not-spawned", f"was not started: {error}"))
+
+
+def _announce(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    slot.deadline = slot.failure = None
+    if all(slot.state == READY for slot in keeper.slots):
+        keeper.first_start = False
+    keeper.say("info", slot, f"worker {slot.number} (pid {slot.pid}) is ready")
+
+
+def _end_now(keeper: Keeper, place: WorkerSlot | Beside, event: str, before: str) -> None:
+    place.deadline = None
+    if place.watch is not None:
+        place.watch.kill(_reason_to_kill(keeper, place, event, before))
+
+
+def _reason_to_kill(keeper: Keeper, place: Place, event: str, before: str) -> str:
+    from js_host._host.endings import STOPPED
+
+    if event != lifecycle.OVERDUE:
+        return STOPPED
+    if before in (STARTING, lifecycle.COMING):
+        return f"was not ready after {keeper.options.start_timeout:g} s, and was ended"
+    what = "code had changed" if isinstance(place, Beside) and not keeper.stopping else "host stopped"
+    return f"did not finish its calls in time when its {what}, and was ended"
+
+
+def _ask_to_drain(keeper: Keeper, place: Place, event: str, before: str) -> None:
+    place.deadline = min(keeper.drain_by, place.deadline or keeper.drain_by)
+    if place.watch is not None:
+        place.watch.ask_to_drain(max(0.0, place.deadline - monotonic()))
+
+
+def _pause(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    pause = slot.budget.pause()
+    slot.deadline = monotonic() + pause
+    keeper.say("warn", slot, f"{slot.last_end}\nAnother is started {f'in {pause:g} s' if pause else 'now'}.")
+
+
+def _give_up(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    now = monotonic()
+    slot.deadline = None if keeper.first_start else slot.budget.room_at(now)
+    again = 0 if slot.deadline is None else max(0, round(slot.deadline - now))
+    slot.failure = f"{slot.last_end}\nIt crashed too often; the next start is tried {again} s after this."
+    if not keeper.first_start:
+        keeper.say("error", slot, slot.failure)
+
+
+def _rest(keeper: Keeper, place: Place, event: str, before: str) -> None:
+    place.deadline = None
+    if isinstance(place, Beside):
+        place.slot.forget(place)
+        keeper.reload.drains(place)
+
+
+def _swap(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    """The worker with the changed code gets the slot. It listens as soon as the one before takes no more calls."""
+    old = slot.hand_over()
+    slot.deadline = slot.failure = None
+    slot.budget = keeper.options.new_budget()
+    keeper.bind(slot)
+    if old is None:
+        return
+    keeper.bind(old)
+    if before == READY:
+        old.deadline = monotonic() + keeper.options.drain_timeout
+        keeper.reload.awaited.append(old)
+    keeper.do(old, lifecycle.ASK_TO_DRAIN if before == READY else lifecycle.END_NOW)
+
+
+def _gather(keeper: Keeper, place: Place, event: str, before: str) -> None:
+    place.deadline = None
+    if all(slot.coming is not None and slot.coming.state == LOADED for slot in keeper.slots):
+        keeper.reload.happened(lifecycle.ALL_LOADED)
+
+
+def _lose(keeper: Keeper, place: Beside, event: str, before: str) -> None:
+    place.slot.forget(place)
+    keeper.reload.broken(place.last_end)
+
+
+def _nothing(keeper: Keeper, place: Place, event: str, before: str) -> None:
+    pass
+
+
+DEEDS: dict[str, Callable[..., None]] = {
+    lifecycle.SPAWN: _spawn,
+    lifecycle.ANNOUNCE: _announce,
+    lifecycle.END_NOW: _end_now,
+    lifecycle.ASK_TO_DRAIN: _ask_to_drain,
+    lifecycle.PAUSE: _pause,
+    lifecycle.GIVE_UP: _give_up,
+    lifecycle.REST: _rest,
+    lifecycle.SPAWN_BESIDE: _spawn_beside,
+    lifecycle.SWAP: _swap,
+    lifecycle.GATHER: _gather,
+    lifecycle.LOSE: _lose,
+    lifecycle.NOTHING: _nothing,
+}
