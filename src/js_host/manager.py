@@ -68,6 +68,20 @@ class JSHostManager:
 
         return manager_log_path(find_place().name)
 
+    def get_logfile(
+        self,
+        config_file: str | os.PathLike[str],
+        *,
+        path_to_node: str | None = None,
+        node_args: tuple[str, ...] | list[str] = (),
+    ) -> str | None:
+        """The log file of the host of a config file, whether it runs or not. None if there is no place for logs."""
+        from ._manager.logfile import host_log_path
+        from ._manager.protocol import absolute_node, host_key
+
+        path = os.path.abspath(config_file)
+        return host_log_path(path, host_key(path, absolute_node(path_to_node), node_args))
+
     def stop(self) -> None:
         """Stop it, and all of its hosts: their calls finish first. Returns when it is gone. Else, does nothing."""
         from ._manager.client import request

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from js_host._manager import client
 from js_host._manager.client import request
 from js_host.exceptions import NodeNotFound, StartError
 
@@ -254,6 +255,31 @@ def test_a_manager_that_is_gone_is_a_story_too(place: Any, kill: Any) -> None:
     assert f"The manager (pid {held.manager}) ended" in str(story)
 
 
+def test_a_host_that_was_stopped_or_restarted_is_a_story_too(place: Any) -> None:
+    stopped = place.lease()
+    place.manager.stop_host(place.config)
+    assert "was stopped" in str(stopped.explain(0))
+    moved = place.lease()
+    place.manager.restart_host(place.config)
+    assert "was restarted" in str(moved.explain(0))
+
+
+def test_a_manager_that_is_ending_still_explains_to_its_own(place: Any, kill: Any) -> None:
+    held = place.lease()
+    pid = place.call(held, "pid")
+    assert request("retire") == {"retired": True}
+    kill(pid)
+    assert "SIGKILL" in str(held.explain(0, pid, wait=1))
+    assert held.is_alive()
+
+
+def test_a_connection_is_one_lease(place: Any) -> None:
+    held = place.lease()
+    message = client._settings(place.config, 1, None, (), 0, 5.0)
+    assert "one lease" in held._ask({**message, "op": "lease"}, 5)["message"]
+    assert held.is_alive()
+
+
 def test_the_log_file_has_all_that_a_worker_printed(place: Any, wait_for: Any) -> None:
     held = place.lease()
     pid = place.call(held, "pid")
@@ -264,7 +290,7 @@ def test_the_log_file_has_all_that_a_worker_printed(place: Any, wait_for: Any) -
     assert re.search(rf"^20[\d\-]+ [\d:.]+ worker 0 \({pid}\) (info|log): hello\n    world$", text, re.MULTILINE)
     assert f"starting the host of {place.config}" in text
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    assert held.logfile == place.manager.hosts[0]["logfile"]
+    assert held.logfile == place.manager.hosts[0]["logfile"] == place.manager.get_logfile(place.config)
 
 
 def test_a_log_that_can_not_be_written_costs_no_call(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

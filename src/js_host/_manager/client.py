@@ -10,6 +10,7 @@ here: between threads, as between processes, the lock file decides who starts a 
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from time import monotonic
@@ -20,8 +21,8 @@ from js_host._host.sockets import RawSocket
 from js_host._manager.find import START_LIMIT, connect, find_or_start
 from js_host._manager.fork import close_held
 from js_host._manager.place import find_place
-from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, Lines, raise_error
-from js_host.exceptions import ConnectionError, StartError
+from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, Lines, absolute_node, raise_error
+from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Lease:
 
     __slots__ = (
         "_line",
+        "_lock",
         "_rest",
         "config_file",
         "host",
@@ -90,6 +92,7 @@ class Lease:
     def __init__(self, line: RawSocket, config_file: str, answer: Mapping[str, Any], rest: bytes = b"") -> None:
         line.setblocking(False)
         self._line: RawSocket | None = line
+        self._lock = _thread.allocate_lock()
         self._rest = rest
         self.config_file = config_file
         self.host: str = answer["host"]
@@ -123,14 +126,18 @@ class Lease:
         Not, when the manager ended, when the host was stopped, and when it was restarted, at other addresses.
         """
         line = self._line
-        if line is None or self._rest:
+        if line is None or self._rest or line.fileno() < 0:
             return False
+        if not self._lock.acquire(False):
+            return True  # another thread is asking the manager for something
         try:
-            self._rest = line.recv(1) or b"!"  # the only word that may come is that the host moved
+            self._rest = line.recv(CHUNK) or b"!"  # words without a question: the host moved, or was stopped
         except BlockingIOError:
             return True
         except OSError:
             self._rest = b"!"
+        finally:
+            self._lock.release()
         return False
 
     def release(self) -> None:
@@ -141,13 +148,38 @@ class Lease:
 
     def explain(self, slot: int, pid: int = 0, wait: float = EXPLAIN_WAIT) -> WorkerStory | None:
         """Why the worker with that process id ended; without one, why none is there. None if nobody knows."""
+        message = {"op": "explain", "version": VERSION, "host": self.host, "slot": slot, "pid": pid, "wait": wait}
         try:
-            answer = request("explain", host=self.host, slot=slot, pid=pid, wait=wait)
-        except ConnectionError:
-            answer = None
+            answer = self._ask(message, wait + SLACK) if self.is_alive() else None
+        except StartError:
+            return None  # the manager has no time for us
         if answer is None:
-            return WorkerStory("manager-gone", f"The manager (pid {self.manager}) ended, and its workers with it.")
+            return self._story_of_the_end()
         return WorkerStory(answer["kind"], answer["text"]) if answer.get("text") else None
+
+    def _ask(self, message: Mapping[str, Any], limit: float) -> dict[str, Any] | None:
+        """Ask this very manager, which others may not find any more; None if it, or the lease, ends."""
+        line = self._line
+        if line is None:
+            return None
+        with self._lock:
+            try:
+                answer, rest = _ask(line, message, monotonic() + limit, self._note)
+                self._rest += rest
+            finally:
+                if line.fileno() >= 0:
+                    line.setblocking(False)
+        return answer
+
+    def _note(self, event: Mapping[str, Any]) -> None:
+        self._rest += json.encode(event)
+
+    def _story_of_the_end(self) -> WorkerStory:
+        if b"stopped" in self._rest:
+            return WorkerStory("stopped", f"The host of {self.config_file} was stopped, and its workers with it.")
+        if b"moved" in self._rest:
+            return WorkerStory("stopped", f"The host of {self.config_file} was restarted.")
+        return WorkerStory("manager-gone", f"The manager (pid {self.manager}) ended, and its workers with it.")
 
 
 def lease(
@@ -170,7 +202,7 @@ def lease(
     message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout)
 
     def tell(event: Mapping[str, Any]) -> None:
-        if say is not None:
+        if say is not None and event["event"] == "starting":
             say(f"Starting the host of {config_file}" + (f", which logs to {log}" if (log := event["logfile"]) else ""))
 
     line, answer, rest = _ask_or_start("lease", message, start_timeout + SLACK, say, tell)
@@ -218,13 +250,11 @@ def request(op: str, limit: float = ANSWER_LIMIT, **fields: object) -> dict[str,
 def _settings(
     config_file: str, workers: int, path_to_node: str | None, node_args: Sequence[str], spin: int, start_timeout: float
 ) -> dict[str, Any]:
-    if path_to_node and os.sep in path_to_node:
-        path_to_node = os.path.abspath(os.path.expanduser(path_to_node))
     return {
         "version": VERSION,
         "config_file": config_file,
         "workers": workers,
-        "path_to_node": path_to_node,
+        "path_to_node": absolute_node(path_to_node),
         "node_args": list(node_args),
         "spin": spin,
         "start_timeout": start_timeout,

@@ -16,7 +16,6 @@ from js_host._host.sockets import RawSocket, listen_unix
 from js_host._manager.fork import close_held, open_held
 from js_host._manager.lock import take_lock
 from js_host._manager.place import Place, find_place
-from js_host._manager.spawn import spawn_manager
 from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
@@ -79,6 +78,8 @@ def _start(place: Place, deadline: float, say: Callable[[str], None] | None) -> 
 
 
 def _start_with_lock(place: Place, lock: int, deadline: float, say: Callable[[str], None] | None) -> bool:
+    from js_host._manager.spawn import spawn_manager  # late: who finds a manager needs none of this
+
     listener = open_held(lambda: listen_unix(place.socket, replace=True))
     assert listener is not None
     try:

@@ -59,7 +59,8 @@ class Line:
             self.close()  # it does not speak our language
             return
         for message in messages:
-            self._on_message(self, message)
+            if self.fileno() >= 0:
+                self._on_message(self, message)
 
     def say(self, message: Mapping[str, Any]) -> None:
         """Send a message. A program that does not read its answers is given up."""

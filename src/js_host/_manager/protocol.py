@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-__all__ = ["LONGEST_LINE", "OTHER_VERSION", "RETIRED", "VERSION", "Lines", "error_of", "host_key", "raise_error"]
+__all__ = [
+    "LONGEST_LINE",
+    "OTHER_VERSION",
+    "RETIRED",
+    "VERSION",
+    "Lines",
+    "absolute_node",
+    "error_of",
+    "host_key",
+    "raise_error",
+]
 
 VERSION = __version__
 
@@ -50,6 +60,13 @@ class Lines:
 def host_key(config_file: str, path_to_node: str | None = None, node_args: tuple[str, ...] | list[str] = ()) -> str:
     """What makes two programs mean the same host: the config file, and how Node is to be run."""
     return "\0".join([os.path.realpath(config_file), path_to_node or "", *node_args])
+
+
+def absolute_node(path_to_node: str | None) -> str | None:
+    """The setting as it means the same in every directory."""
+    if path_to_node and os.sep in path_to_node:
+        return os.path.abspath(os.path.expanduser(path_to_node))
+    return path_to_node or None
 
 
 def error_of(error: BaseException) -> dict[str, str]:

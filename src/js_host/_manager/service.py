@@ -14,6 +14,7 @@ from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
 from js_host._manager.leases import Leases
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, error_of, host_key
 from js_host._manager.report import host_report, lease_answer
+from js_host.exceptions import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class Service:
             handler(self, line, message)
 
     def _lease(self, line: Line, message: dict[str, Any]) -> None:
+        if line.program:
+            raise ConfigError("A connection is one lease: open another.")
         line.program = {"pid": message.get("pid"), "program": message.get("program")}
         host = self._usable_host(message)
         started = host is None
@@ -259,6 +262,7 @@ class Service:
         self._remove(host)
         self._end(host)
         for holder in holders:
+            holder.say({"event": "stopped"})
             holder.close()
 
     def _end(self, host: ManagedHost) -> None:
