@@ -14,6 +14,8 @@
     ├── PayloadTooLarge (ValueError)        data or result is over the host's limit
     └── ValueNotSupported (TypeError)       a value that can not cross between the languages
 
+    HostWarning (UserWarning)               a host works, but not as it should: its changed code does not start
+
 Names in parentheses are the builtins that a class also inherits from. Every error says whether
 the function may have run: `error.maybe_executed`. Where it is False, calling again is safe.
 """
@@ -31,6 +33,7 @@ __all__ = [
     "ConnectionError",
     "FunctionError",
     "FunctionTimeout",
+    "HostWarning",
     "JSHostError",
     "NodeNotFound",
     "PayloadTooLarge",
@@ -146,3 +149,7 @@ class PayloadTooLarge(JSHostError, ValueError):
 
 class ValueNotSupported(JSHostError, TypeError):
     """A value can not cross between Python and JavaScript. The message names the path to it."""
+
+
+class HostWarning(UserWarning):
+    """A host works, but not as it should: its code was changed and does not start, so the code before it answers."""

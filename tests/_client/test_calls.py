@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
-import itertools
-import signal
 import threading
 import time
 from pathlib import Path
@@ -156,36 +153,6 @@ def test_many_threads_get_each_its_own_answers(host: Any, spin: bool) -> None:
     assert wrong == []
 
 
-def test_an_interrupt_in_the_middle_of_a_call_never_mixes_answers_up(host: Any) -> None:
-    echo = host().function("echo")
-    numbers = itertools.count()
-    stop = threading.Event()
-
-    def interrupt() -> None:
-        while not stop.wait(0.002):
-            _thread.interrupt_main()
-
-    thread = threading.Thread(target=interrupt)
-    interrupts = 0
-    thread.start()
-    while interrupts < 60:
-        try:
-            number = next(numbers)
-            assert echo([number, "x" * (number % 7 * 10_000)])[0] == number
-        except KeyboardInterrupt:
-            interrupts += 1
-    try:
-        stop.set()
-        thread.join(10)
-    except KeyboardInterrupt:
-        pass
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    thread.join(10)
-    signal.signal(signal.SIGINT, before)
-    for number in range(20):
-        assert echo(number) == number
-
-
 def test_a_worker_that_dies_in_a_call_is_told_and_the_call_is_not_repeated(host: Any, tmp_path: Path) -> None:
     started = host(workers=2)
     for _ in range(3):
@@ -211,7 +178,7 @@ def test_a_call_that_runs_while_the_host_is_stopped_is_finished(host: Any, spin:
     assert results == ["late"]
     with pytest.raises(ConnectionError):
         later(0)
-    assert lane.connections == set()
+    assert len(lane.connections) == 0
 
 
 def test_a_large_answer_leaves_whole_while_the_host_is_stopped(host: Any, wait_for: Any) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from time import monotonic
 
 from .._wire.messages import Stopping
-from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
+from ..exceptions import ConnectionError, FunctionTimeout, HostWarning, WorkerDied
 from .spin import SPIN, can_spin
 from .sync import Connection, NotSent
 
@@ -51,7 +51,8 @@ class Lane:
     def __init__(self, address: Address, slot: Slot | None = None) -> None:
         self.address = address
         self.slot = slot
-        self.connections: set[Connection] = set()
+        #: All that are alive. Weak, so that one whose call was interrupted before it was given back does not stay.
+        self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.idle: deque[Connection] = deque()
         #: Connections on which a hello was sent, and its answer not yet read.
         self.begun: deque[Connection] = deque()
@@ -85,6 +86,14 @@ class Lane:
             self.idle.append(connection)
             if self.is_closed:
                 self.close()
+        if connection.warnings:
+            self._warn(connection)
+
+    def _warn(self, connection: Connection) -> None:
+        from warnings import warn
+
+        while connection.warnings:
+            warn(connection.warnings.pop(), HostWarning, stacklevel=7)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
@@ -104,7 +113,7 @@ class Lane:
     def forget(self) -> None:
         """Close this process's ends of all connections."""
         connections = (*self.connections, *self.begun)
-        self.connections, self.idle, self.begun = set(), deque(), deque()
+        self.connections, self.idle, self.begun = weakref.WeakSet(), deque(), deque()
         for connection in connections:
             connection.close()
 

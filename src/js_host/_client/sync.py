@@ -10,9 +10,9 @@ import socket
 from struct import Struct
 from time import monotonic
 
-from .._wire.frames import BYE, CALL, ERROR, HEADER, MAX_ID, RESULT, RICH, STATUS, FrameReader, pack, rich_body
+from .._wire.frames import BYE, CALL, ERROR, HEADER, LOG, MAX_ID, RESULT, RICH, STATUS, FrameReader, pack, rich_body
 from .._wire.handshake import upgrade_answer, upgrade_request
-from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello
+from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
 from .._wire.values import encode
 from ..exceptions import (
     ConnectionError,
@@ -62,6 +62,7 @@ class Connection:
     """One socket to a worker. `open` it, `call` on it, `close` it."""
 
     __slots__ = (
+        "__weakref__",
         "_id",
         "_milliseconds",
         "_reader",
@@ -73,6 +74,7 @@ class Connection:
         "last_used",
         "spinner",
         "spins",
+        "warnings",
     )
 
     def __init__(self, sock: socket.socket, spin: float) -> None:
@@ -89,6 +91,8 @@ class Connection:
         #: The worker is stopping: finish this call and go elsewhere.
         self.draining = False
         self.last_used = 0.0
+        #: What the program is to be warned of, and was not yet.
+        self.warnings: list[str] = []
 
     @classmethod
     def open(
@@ -143,12 +147,18 @@ class Connection:
         self._socket.close()
 
     def is_usable(self) -> bool:
-        """Whether the connection, idle until now, can carry a call: what is readable now is a goodbye."""
+        """Whether the connection, idle until now, can carry a call. Takes note of what the worker said meanwhile."""
         try:
-            self._socket.recv(1, _DONTWAIT | socket.MSG_PEEK)
+            while count := self._socket.recv_into(self._reader.get_buffer(), 0, _DONTWAIT):
+                frame = self._reader.received(count)
+                while frame is not None:
+                    if frame.kind != LOG:
+                        return False  # a goodbye
+                    self.warnings.append(read_log(frame.body))
+                    frame = self._reader.next_frame()
         except BlockingIOError:
             return True
-        except OSError:
+        except (OSError, UnexpectedResponse):
             pass
         return False
 
@@ -237,7 +247,9 @@ class Connection:
                     self.in_exchange = False
                     raise read_error(frame.body, name.decode())
                 raise UnexpectedResponse(f"A frame of an unknown kind came in: {frame.kind}.")
-            if frame.kind == BYE:
+            if frame.kind == LOG:
+                self.warnings.append(read_log(frame.body))
+            elif frame.kind == BYE:
                 self._said_bye(read_bye(frame.body), name.decode(), deadline)
 
     def _said_bye(self, bye: Bye, function: str, deadline: float | None) -> None:

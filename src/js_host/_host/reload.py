@@ -148,8 +148,15 @@ class Reload:
             if coming is not None:
                 self._keeper.happened(coming, lifecycle.KILL)
         self._keeper.say("warn", self._keeper.slots[0], self.failure or "")
+        self._tell_clients()
         self._tell_watcher_to_look_further()
         self._finish()
+
+    def _tell_clients(self) -> None:
+        """The next call of each program warns that its answer is of old code."""
+        for slot in self._keeper.slots:
+            if slot.watch is not None:
+                slot.watch.tell({"type": "warn", "text": self.failure})
 
     def _tell_watcher_to_look_further(self) -> None:
         """What mends the code may be a file that was never loaded."""

@@ -169,6 +169,7 @@ def _options(request: Mapping[str, Any], log: LogFile) -> SupervisorOptions:
         worker_args=("--spin", str(request.get("spin") or 0)),
         env=request.get("env"),
         shared_unix=True,
+        reload=True,
         start_timeout=request.get("start_timeout") or 30.0,
         log=log.write,
     )

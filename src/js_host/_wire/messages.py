@@ -54,6 +54,11 @@ class Bye(msgspec.Struct):
         return WorkerDied(f"The worker ended while {function} ran. {self.message}\n{self.stack}".rstrip())
 
 
+class _Log(msgspec.Struct):
+    level: str
+    text: str
+
+
 class _Error(msgspec.Struct, rename="camel"):
     """The JSON of an ERROR frame."""
 
@@ -115,6 +120,14 @@ def read_bye(body: Buffer) -> Bye:
         return _decode_bye(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise UnexpectedResponse(f"A goodbye came in that is not understood: {error}.") from None
+
+
+def read_log(body: Buffer) -> str:
+    """The text of a LOG frame."""
+    try:
+        return msgspec.json.decode(body, type=_Log).text
+    except msgspec.MsgspecError as error:
+        raise UnexpectedResponse(f"A message came in that is not understood: {error}.") from None
 
 
 def read_error(body: Buffer, function: str) -> JSHostError:

@@ -4,7 +4,7 @@ import net from 'node:net'
 import { describeError } from './errors.mjs'
 import { BYE, CALL, CANCEL, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, STATUS, readUint32 } from './frames.mjs'
 import { Call } from './functions.mjs'
-import { STOPPING, TOO_LATE, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction } from './messages.mjs'
+import { STOPPING, TOO_LATE, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction, warningFrame } from './messages.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { decodeValue, valueFrame } from './values.mjs'
 import { Worker } from './worker.mjs'
@@ -104,6 +104,7 @@ export class Connection {
     clearTimeout(this.greeting)
     this.greeted = true
     this.write(helloFrame(this.worker.hello()))
+    if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
   }
 
   /** @param {number} id @param {Buffer} bytes @param {number} at @param {number} end @param {boolean} owned */

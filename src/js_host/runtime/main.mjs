@@ -17,6 +17,11 @@ import { captureConsole } from './logger.mjs'
 import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
+/**
+ * @typedef {{type: string, watched?: boolean, text?: string}} Order what the supervisor says
+ * @typedef {Record<string, (order: Order) => void>} Orders
+ */
+
 /** A line that is longer would reach the log in pieces. */
 const LONGEST_RECORD = 32 * 1024
 
@@ -78,29 +83,29 @@ async function hold (worker) {
 /**
  * What can wait until the first client's hello is answered, and must be there when its call comes. Other clients wait in the
  * backlog of the sockets.
- * @param {Worker} worker @param {import('./loads.mjs').Loads | null} loads @param {{type: string, watched?: boolean}[]} said by the supervisor already
+ * @param {Worker} worker @param {import('./loads.mjs').Loads | null} loads @param {Order[]} said by the supervisor already
  */
 async function complete (worker, loads, said) {
   const began = Date.now()
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  const orders = /** @type {Record<string, () => void>} */ ({ drain: () => drain(worker, servers) })
-  watchdog.onControl = (message) => orders[message.type]?.()
-  for (const message of said) orders[message.type]?.()
+  const orders = /** @type {Orders} */ ({ drain: () => drain(worker, servers), warn: ({ text }) => worker.warn(text ?? '') })
+  watchdog.onControl = (message) => orders[message.type]?.(message)
+  for (const message of said) orders[message.type]?.(message)
   if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ? began : 0).unref()
 }
 
 /**
  * Tell the supervisor when what was loaded changes.
- * @param {import('./loads.mjs').Loads} loads @param {Record<string, () => void>} orders of the supervisor
+ * @param {import('./loads.mjs').Loads} loads @param {Orders} orders of the supervisor
  * @param {number} since the moment until which another worker watched
  */
 async function watchFiles (loads, orders, since) {
   const { Watch } = await import('./watch.mjs')
   const watch = new Watch(file, loads, tell)
   const { drain } = orders
-  orders.drain = () => { watch.close(); drain() }
+  orders.drain = (order) => { watch.close(); drain(order) }
   orders['look further'] = () => watch.lookFurther()
   await watch.start(since)
 }

@@ -1,6 +1,6 @@
 // Messages: what the frames that are no values say, as JSON. docs/protocol.md is the law; _wire/messages.py is the twin.
 
-import { BYE, ERROR, FrameError, HELLO, textFrame } from './frames.mjs'
+import { BYE, ERROR, FrameError, HELLO, LOG, textFrame } from './frames.mjs'
 import { decodeText } from './values.mjs'
 
 export const PROTOCOL = 1
@@ -15,6 +15,11 @@ export function errorFrame (id, error) {
 /** @param {{reason: string, message: string, [field: string]: unknown}} bye */
 export function byeFrame (bye) {
   return textFrame(0, BYE, JSON.stringify(bye))
+}
+
+/** What the program is to be warned of. @param {string} text */
+export function warningFrame (text) {
+  return textFrame(0, LOG, JSON.stringify({ level: 'warn', text }))
 }
 
 /** @param {Record<string, unknown>} hello */

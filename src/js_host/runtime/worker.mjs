@@ -1,6 +1,6 @@
 // A worker: what all connections of this process share. Which calls run, by when they must be done, and draining.
 
-import { byeFrame } from './messages.mjs'
+import { byeFrame, warningFrame } from './messages.mjs'
 import { Spinner } from './spin.mjs'
 
 /** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
@@ -37,6 +37,8 @@ export class Worker {
     this.running = null
     this.draining = false
     this.onIdle = () => {}
+    /** What every client is to be told: the code that this worker runs is not the newest. */
+    this.warning = ''
   }
 
   /** Let a watchdog see what runs. @param {import('./watchdog.mjs').Watchdog} watchdog */
@@ -137,6 +139,12 @@ export class Worker {
     if (this.waiting.size > 0 || (this.lingering && this.connections.size > 0)) return false
     for (const connection of this.connections) if (connection.unsent) return false
     return true
+  }
+
+  /** Tell every client, also those that come later. @param {string} text */
+  warn (text) {
+    this.warning = text
+    for (const connection of this.connections) connection.write(warningFrame(text))
   }
 
   /** Tell every client what becomes of its calls. @param {{reason: string, message: string, [field: string]: unknown}} bye */

@@ -1,0 +1,66 @@
+"""Ctrl-C in the middle of calls. In a program of its own: an interrupt knows no test's borders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import gc, os, signal, sys, threading
+from js_host.js_host import JSHost
+
+with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
+    echo = host.function("echo")
+    assert echo("before") == "before"
+    descriptors = len(os.listdir("/proc/self/fd"))
+    stop = threading.Event()
+
+    def interrupt():
+        while not stop.wait(0.002):
+            signal.raise_signal(signal.SIGINT)     # Python's handler runs in the main thread
+
+    def call(number):
+        try:
+            assert echo([number, "x" * (number % 7 * 10_000)])[0] == number
+        except KeyboardInterrupt:
+            return 1
+        return 0
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    interrupts = number = 0
+    while interrupts < 150:
+        try:
+            number += 1
+            interrupts += call(number)
+        except KeyboardInterrupt:
+            interrupts += 1
+    while not stop.is_set():
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stop.set()
+        except KeyboardInterrupt:
+            pass
+    thread.join()
+    for number in range(50):
+        assert echo(number) == number
+    gc.collect()
+    lanes = host._link._lanes
+    assert all(lane.load()[1] == 0 for lane in lanes), "connections that nobody uses count as busy"
+    assert len(os.listdir("/proc/self/fd")) <= descriptors + 2 * len(lanes), "descriptors are left"
+print("well")
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupt_in_the_middle_of_a_call_never_mixes_answers_up_and_leaves_nothing(
+    nothing_left: Any, workers: int
+) -> None:
+    config = nothing_left.config("module.exports = { port: 0, functions: { echo: (data) => data } }")
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(config), str(workers)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.returncode) == ("well\n", 0), ended.stdout + ended.stderr
