@@ -19,7 +19,7 @@ from .utils.verbosity import PROCESS_START
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeVar
+    from typing import Any, ClassVar, TypeVar
 
     Value = TypeVar("Value")
 
@@ -121,6 +121,8 @@ class Settings:
     SPIN: bool = setting(FLAG, True, "Poll for some microseconds before sleeping: quicker, and costs a little CPU.")
     # fmt: on
 
+    current: ClassVar[dict[str, Any] | None] = None
+
     def configure(self, **values: object) -> None:
         """Change settings. Either all of them change, or one is wrong and none does."""
         self._merge(values)
@@ -136,6 +138,7 @@ class Settings:
         """Back to the default."""
         find_setting(name)
         vars(self).pop(name, None)
+        Settings.current = None
 
     def get_source_root(self) -> str:
         """The directory that relative paths start from."""
@@ -187,6 +190,12 @@ class Settings:
         checked = {name: find_setting(name).kind.check(name, value) for name, value in values.items()}
         check_together({**self._load(), **vars(self), **checked})
         vars(self).update(checked)
+        Settings.current = None
+
+    def read(self) -> dict[str, Any]:
+        """All settings at once, kept as `current` until one changes: for what looks at them in every call."""
+        Settings.current = {name: getattr(self, name) for name in TABLE}
+        return Settings.current
 
 
 TABLE: dict[str, Setting] = {name: row for name, row in vars(Settings).items() if isinstance(row, Setting)}

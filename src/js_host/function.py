@@ -147,12 +147,14 @@ class Function(Base[T]):
         return settings.FUNCTION_TIMEOUT if self.timeout is None else self.timeout
 
     def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
-        value = _data(data, fields)
+        value = fields if data is _NOTHING else _data(data, fields)
         host = self.host or self.get_host()
-        if settings.VERBOSITY >= FUNCTION_CALL:
+        values = settings.current or settings.read()
+        if values["VERBOSITY"] >= FUNCTION_CALL:
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
+        timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
-            return host.call(self._name, value, self.get_timeout(), decode)
+            return host.call(self._name, value, timeout, decode)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
@@ -189,8 +191,6 @@ class Response:
 
 
 def _data(data: object, fields: dict[str, object]) -> object:
-    if data is _NOTHING:
-        return fields
     if fields:
         raise TypeError("Give the data as one positional argument or as keywords, not both.")
     return data

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +16,7 @@ from js_host._client.pool import Lane, Pool
 from js_host._host.slot import WorkerSlot
 from js_host._host.supervisor import Supervisor, SupervisorOptions
 from js_host._wire.values import decode as DECODE
-from js_host.exceptions import StartError, WorkerDied
+from js_host.exceptions import WorkerDied
 
 CODE = """
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -90,7 +88,9 @@ class Callers:
         self.answers: list[list[Any]] = [[] for _ in names]
         self.errors: list[BaseException] = []
         self.longest = 0.0
-        self.threads = [threading.Thread(target=self._run, args=(*name, got)) for name, got in zip(names, self.answers)]
+        self.threads = [
+            threading.Thread(target=self._run, args=(*name, got)) for name, got in zip(names, self.answers, strict=True)
+        ]
 
     def __enter__(self) -> Callers:
         for thread in self.threads:

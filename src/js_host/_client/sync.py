@@ -259,8 +259,7 @@ class Connection:
 
     def _read_frame(self, deadline: float | None) -> Frame:
         reader = self._reader
-        frame = reader.next_frame()
-        if frame is not None:
+        if reader.end and (frame := reader.next_frame()) is not None:
             return frame
         frame = reader.received(self._receive(reader.get_buffer()))
         while frame is None:

@@ -106,20 +106,21 @@ class FrameReader:
     A frame over `limit` bytes is refused by its header, before memory is taken for it.
     """
 
-    __slots__ = ("_body", "_buffer", "_end", "_start", "_view", "limit")
+    __slots__ = ("_body", "_buffer", "_start", "_view", "end", "limit")
 
     def __init__(self, limit: int = MAX_LENGTH) -> None:
         self.limit = limit
         self._buffer = bytearray(READ_SIZE)
         self._view = memoryview(self._buffer)
         self._start = 0
-        self._end = 0
+        #: Where what was read and not yet given out ends; 0 if there is none.
+        self.end = 0
         self._body: _LargeBody | None = None
 
     @property
     def is_empty(self) -> bool:
         """True between frames: nothing of a next one has been seen."""
-        return self._start == self._end and self._body is None
+        return self._start == self.end and self._body is None
 
     @property
     def is_large(self) -> bool:
@@ -132,7 +133,7 @@ class FrameReader:
             return self._body.rest()
         if self._start:
             self._compact()
-        return self._view[self._end :] if self._end else self._view
+        return self._view[self.end :] if self.end else self._view
 
     def received(self, count: int) -> Frame | None:
         """Take note that `count` bytes were written into the buffer; return a frame if one is complete."""
@@ -142,13 +143,13 @@ class FrameReader:
             frame = self._body.frame()
             self._body = None
             return frame
-        self._end += count
+        self.end += count
         return self.next_frame()
 
     def next_frame(self) -> Frame | None:
         """The next frame that is complete in what was read already, or None."""
         start = self._start
-        have = self._end - start - HEADER_SIZE
+        have = self.end - start - HEADER_SIZE
         if have < 0:
             return None
         length, id, kind, flags, name, extra = _unpack_from(self._buffer, start)
@@ -162,8 +163,8 @@ class FrameReader:
         end = start + length
         body = self._view[start + name : end]
         label = self._label(start, name, length) if name else b""
-        if end == self._end:
-            self._start = self._end = 0
+        if end == self.end:
+            self._start = self.end = 0
         else:
             self._start = end
         if flags & RICH:
@@ -178,16 +179,16 @@ class FrameReader:
 
     def _begin_large(self) -> None:
         header = _unpack_from(self._buffer, self._start)
-        first = self._view[self._start + HEADER_SIZE : self._end]
+        first = self._view[self._start + HEADER_SIZE : self.end]
         self._body = _LargeBody.begin(header, first)
         if self._body is not None:
-            self._start = self._end = 0
+            self._start = self.end = 0
 
     def _compact(self) -> None:
-        left = self._end - self._start
-        self._buffer[:left] = self._buffer[self._start : self._end]
+        left = self.end - self._start
+        self._buffer[:left] = self._buffer[self._start : self.end]
         self._start = 0
-        self._end = left
+        self.end = left
 
 
 class _LargeBody:

@@ -1,0 +1,157 @@
+"""One host in each of its homes: this program's own, a manager's, and one that runs elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from js_host import JSHost
+from js_host.exceptions import ConfigError, ConnectionError, HostWarning, WorkerDied
+
+CONFIG = """
+module.exports = {
+  disconnectTimeout: 200,
+  functions: {
+    hello_world: function (data, cb) { cb(null, 'Hello, ' + (data.name || 'World') + '!') },
+    pid: () => process.pid,
+    version: () => 1,
+    exit: () => process.exit(3)
+  }
+}
+"""
+
+SEED = """
+import os
+from js_host.conf import settings as js_host_settings
+from js_host.function import Function
+
+js_host_settings.configure(
+  SOURCE_ROOT=os.path.dirname(os.path.abspath(__file__)),
+  USE_MANAGER=True,
+)
+
+hello_world = Function('hello_world')
+
+print(hello_world.call())
+
+print(hello_world.call(name='Foo'))
+"""
+
+
+@pytest.fixture
+def config(nothing_left: Any) -> Path:
+    return Path(nothing_left.config(CONFIG))
+
+
+@pytest.fixture
+def managed(config: Path) -> Iterator[JSHost]:
+    host = JSHost(config, managed=True)
+    yield host
+    host.stop()
+
+
+def test_the_quick_start_of_the_seed_prints_what_the_seed_says(config: Path) -> None:
+    script = config.parent / "hello_world.py"
+    script.write_text(SEED)
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, env=os.environ)
+    assert ended.stdout == "Hello, World!\nHello, Foo!\n", ended.stderr
+    assert "Starting the host" in ended.stderr
+
+
+def test_an_own_host_ends_with_its_block_and_says_so(config: Path) -> None:
+    with JSHost(config) as host:
+        assert host.is_running()
+        assert host.function("hello_world")(name="Foo") == "Hello, Foo!"
+    assert not host.is_running()
+    with pytest.raises(ConnectionError, match="was stopped"):
+        host.function("hello_world")()
+
+
+def test_an_own_host_can_be_stopped_and_started_again(config: Path) -> None:
+    host = JSHost(config)
+    host.start()
+    pid = host.function("pid")
+    before = pid()
+    host.start()
+    assert pid() == before
+    host.restart()
+    assert pid() != before
+    host.stop()
+    host.stop()
+    assert not host.is_running()
+
+
+def test_a_managed_host_starts_with_the_first_call_and_outlives_the_program_that_used_it(managed: JSHost) -> None:
+    assert not managed.is_running()
+    before = managed.function("pid")()
+    assert managed.is_running()
+    code = f"from js_host import JSHost; print(JSHost({managed.config_file!r}, managed=True).function('pid')())"
+    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ)
+    assert int(second.stdout) == before
+    assert managed.function("pid")() == before
+
+
+def test_a_managed_host_is_stopped_and_restarted_for_everybody(managed: JSHost) -> None:
+    pid = managed.function("pid")
+    before = pid()
+    managed.restart()
+    after = pid()
+    assert after != before
+    managed.stop(stop_manager_if_last=False)
+    assert not managed.is_running()
+    assert managed.manager is not None
+    assert managed.manager.is_running()
+    assert pid() not in (before, after)
+    managed.stop()
+    assert not managed.manager.is_running()
+
+
+def test_a_crash_in_a_managed_host_says_why_and_the_next_call_works(managed: JSHost) -> None:
+    with pytest.raises(WorkerDied, match=r"process\.exit\(3\)") as caught:
+        managed.function("exit")()
+    assert caught.value.maybe_executed
+    assert managed.function("hello_world")() == "Hello, World!"
+
+
+def test_changed_code_answers_at_once_and_broken_code_warns_while_the_old_answers(
+    managed: JSHost, wait_for: Any
+) -> None:
+    version, config = managed.function("version"), Path(managed.config_file)
+    assert version() == 1
+    save(config, CONFIG.replace("version: () => 1", "version: () => 2"))
+    wait_for(lambda: version() == 2)
+    save(config, CONFIG.replace("version: () => 1", "version: () => {"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        wait_for(lambda: version() == 2 and caught)
+    assert [warning.category for warning in caught] == [HostWarning]
+    assert "SyntaxError" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    save(config, CONFIG.replace("version: () => 1", "version: () => 4"))
+    wait_for(lambda: version() == 4)
+
+
+def test_a_host_that_is_neither_own_nor_managed_nor_running_tells_what_to_do(config: Path) -> None:
+    config.write_text(CONFIG.replace("disconnectTimeout", "port: 1, disconnectTimeout"))
+    with pytest.raises(ConnectionError, match="js-host run"):
+        JSHost(config).function("hello_world")()
+
+
+def test_a_managed_host_has_no_address_of_its_own_choice() -> None:
+    with pytest.raises(ConfigError, match="root_url"):
+        JSHost(root_url="http://127.0.0.1:1", managed=True)
+
+
+def save(path: Path, text: str) -> None:
+    """As editors do: another file is renamed into the place."""
+    other = path.with_suffix(".tmp")
+    other.write_text(textwrap.dedent(text))
+    os.replace(other, path)
