@@ -52,17 +52,19 @@ class ManagedHome:
         with self._lock:
             if self._lease is not lease and self._lease is not None:
                 return True  # another thread has just done it
-            self._lease = self.manager.start_host(
-                self._options.config_file,
-                workers=self._options.workers,
-                path_to_node=self._options.path_to_node,
-                node_args=self._options.node_args,
-                spin=self._options.spin_time,
-                start_timeout=self._options.start_timeout,
-                say=self._say,
-            )
+            self._lease = self.manager.start_host(self._options.config_file, say=self._say, **self._how())
             self.link.use([Lane(Address.unix(slot.address), slot) for slot in self._lease.slots])
         return True
+
+    def _how(self) -> dict[str, Any]:
+        """How the manager is to start it, where it does not run."""
+        return {
+            "workers": self._options.workers,
+            "path_to_node": self._options.path_to_node,
+            "node_args": self._options.node_args,
+            "spin": self._options.spin_time,
+            "start_timeout": self._options.start_timeout,
+        }
 
     def is_running(self) -> bool:
         """Whether the host runs, for this program or for others."""
@@ -83,14 +85,7 @@ class ManagedHome:
 
     def restart(self) -> None:
         """Replace the host by a new one; returns when the new one serves and the old one is gone."""
-        self.manager.restart_host(
-            self._options.config_file,
-            workers=self._options.workers,
-            path_to_node=self._options.path_to_node,
-            node_args=self._options.node_args,
-            spin=self._options.spin_time,
-            start_timeout=self._options.start_timeout,
-        )
+        self.manager.restart_host(self._options.config_file, **self._how())
         self.hold()
 
     def close(self) -> None:
