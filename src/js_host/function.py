@@ -32,6 +32,9 @@ __all__ = ["Function", "Response"]
 
 _NOTHING = object()
 
+#: A frame has two bytes for the length of the name.
+LONGEST_NAME = 65535
+
 
 class Function(Base[T]):
     """A function that a host's config offers, under its name there.
@@ -199,7 +202,10 @@ def _data(data: object, fields: dict[str, object]) -> object:
 def _checked_name(name: object) -> bytes:
     if not name or not isinstance(name, str):
         raise ConfigError(f"A Function needs the name that it has in the config, a str; it was given {name!r}.")
-    return name.encode()
+    encoded = name.encode("utf-8", "replace")
+    if len(encoded) > LONGEST_NAME:
+        raise ConfigError(f"A Function's name may have {LONGEST_NAME} bytes, and this one has {len(encoded)}.")
+    return encoded
 
 
 def _check_timeout(timeout: object) -> None:

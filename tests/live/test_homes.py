@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from js_host import JSHost
+from js_host import Function, JSHost
 from js_host.exceptions import ConfigError, ConnectionError, HostWarning, WorkerDied
 
 CONFIG = """
@@ -155,3 +155,9 @@ def save(path: Path, text: str) -> None:
     other = path.with_suffix(".tmp")
     other.write_text(textwrap.dedent(text))
     os.replace(other, path)
+
+
+@pytest.mark.parametrize("name", ["", None, 7, "x" * 70000])
+def test_a_function_needs_a_name_that_a_config_can_have(name: Any) -> None:
+    with pytest.raises(ConfigError, match="Function"):
+        Function(name)
