@@ -223,7 +223,7 @@ class Keeper:
         elif kind == "draining" and isinstance(place, Beside):
             self.reload.drains(place)
         elif kind in ("changed", "watching"):
-            self.reload.said(message)
+            self.reload.said(message, leaves=isinstance(place, Beside))
 
     def _hear_output(self, place: WorkerSlot | Beside, stream: str) -> None:
         if place.watch is None:

@@ -66,9 +66,9 @@ class Reload:
 
     # Events.
 
-    def said(self, message: dict[str, Any]) -> None:
+    def said(self, message: dict[str, Any], *, leaves: bool) -> None:
         """The worker that watches the files has something to say: they changed, or it has begun to watch them."""
-        if message["type"] == "watching" and not self._is_news(message):
+        if message["type"] == "watching" and not (message.get("late") if leaves else self._is_news(message)):
             return
         if not self._keeper.stopping:
             self.happened(lifecycle.CHANGED)
@@ -130,7 +130,7 @@ class Reload:
         self.deadline = self.failure = None
         self.awaited.clear()
         self._is_fresh = True
-        word = {"type": "serve", "watched": self._was_watched()}
+        word = {"type": "serve", "watched": self._watched_until()}
         for slot in self._keeper.slots:
             if slot.watch is not None:
                 slot.watch.tell(word)
@@ -138,9 +138,10 @@ class Reload:
         self._keeper.say("info", first, f"changed code serves now (generation {first.generation}, pid {first.pid})")
         self._finish()
 
-    def _was_watched(self) -> bool:
-        """Whether the files were watched until this moment, and the last change was told."""
-        return self._watcher is not None and {"watching", "draining"} <= self._watcher.reports.keys()
+    def _watched_until(self) -> object:
+        """Until when (ms since 1970, as the old worker has it) the files were watched, and their changes told."""
+        said = {} if self._watcher is None else self._watcher.reports.get("draining", {})
+        return said.get("watched") or 0
 
     def _keep_old(self) -> None:
         for slot in self._keeper.slots:

@@ -18,7 +18,7 @@ import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
 /**
- * @typedef {{type: string, watched?: boolean, text?: string}} Order what the supervisor says
+ * @typedef {{type: string, watched?: number, text?: string}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
 
@@ -86,26 +86,25 @@ async function hold (worker) {
  * @param {Worker} worker @param {import('./loads.mjs').Loads | null} loads @param {Order[]} said by the supervisor already
  */
 async function complete (worker, loads, said) {
-  const began = Date.now()
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  const orders = /** @type {Orders} */ ({ drain: () => drain(worker, servers), warn: ({ text }) => worker.warn(text ?? '') })
+  const orders = /** @type {Orders} */ ({ drain: ({ watched }) => drain(worker, servers, watched), warn: ({ text }) => worker.warn(text ?? '') })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
-  if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ? began : 0).unref()
+  if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ?? 0).unref()
 }
 
 /**
  * Tell the supervisor when what was loaded changes.
  * @param {import('./loads.mjs').Loads} loads @param {Orders} orders of the supervisor
- * @param {number} since the moment until which another worker watched
+ * @param {number} since the moment until which another worker watched, in ms since 1970
  */
 async function watchFiles (loads, orders, since) {
   const { Watch } = await import('./watch.mjs')
   const watch = new Watch(file, loads, tell)
   const { drain } = orders
-  orders.drain = (order) => { watch.close(); drain(order) }
+  orders.drain = () => drain({ type: 'drain', watched: watch.close() })
   orders['look further'] = () => watch.lookFurther()
   await watch.start(since)
 }
@@ -151,13 +150,14 @@ async function httpServer (worker) {
 
 /**
  * Take no more connections, finish the calls, go.
- * @param {Worker} worker @param {net.Server[]} servers
+ * @param {Worker} worker @param {net.Server[]} servers @param {number} [watched] until when the files were watched
  */
-async function drain (worker, servers) {
+async function drain (worker, servers, watched) {
+  if (worker.draining) return
   for (const server of servers) server.close()
   const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null)))
-  tell({ type: 'draining' })
+  tell({ type: 'draining', watched })
   await idle
   await answered
   process.exit(0)

@@ -36,7 +36,10 @@ export class Watch {
     this.dirty = new Set()
     this.directories = new Directories(this.root, (directory, name) => this.heard(directory, name), () => this.known.keys())
     this.packages = new Packages((directory) => this.tell({ type: 'changed', files: [directory] }))
-    this.isReading = false
+    /** @type {Promise<void> | null} files are being read */
+    this.reading = null
+    this.began = Date.now()
+    this.isComplete = false
     this.looksFurther = false
     this.burstEnd = 0
     /** @type {NodeJS.Timeout | undefined} */
@@ -55,6 +58,7 @@ export class Watch {
     this.loads.onLoad = (file) => this.add(file)
     await this.readAll()
     const late = [...this.known.keys()].filter((file) => changedAt(file) >= Math.max((loaded.get(file) ?? performance.timeOrigin) - COARSE, since))
+    this.isComplete = true
     this.tell({ type: 'watching', late, code: this.code() })
   }
 
@@ -75,10 +79,14 @@ export class Watch {
     this.directories.watch(directory)
   }
 
-  /** Read the files that were not read yet, a few at a time. */
-  async readAll () {
-    if (this.isReading) return
-    this.isReading = true
+  /** Read the files that were not read yet. */
+  readAll () {
+    this.reading ??= this.readSome().finally(() => { this.reading = null })
+    return this.reading
+  }
+
+  /** A few at a time. */
+  async readSome () {
     await null
     let count = 0
     for (const [file, code] of this.known) {
@@ -86,7 +94,6 @@ export class Watch {
       this.known.set(file, codeOf(file))
       if (++count % AT_ONCE === 0) await new Promise(setImmediate)
     }
-    this.isReading = false
   }
 
   /** The code of all contents together. */
@@ -131,7 +138,7 @@ export class Watch {
   /** It is quiet: what has changed? */
   look () {
     const isOver = performance.now() >= this.burstEnd - 1
-    if (!isOver && (this.isReading || [...this.dirty].some(isHalfSaved))) return this.wait()
+    if (!isOver && (this.reading !== null || [...this.dirty].some(isHalfSaved))) return this.wait()
     const changed = [...this.dirty].filter((file) => this.hasChanged(file))
     this.dirty.clear()
     if (changed.length > 0) this.tell({ type: 'changed', files: changed })
@@ -154,14 +161,20 @@ export class Watch {
     }
   }
 
-  /** Tell what was heard until now, and end. */
+  /**
+   * Tell all that has changed until now, also what the system has not told yet, and end.
+   * @returns {number} the moment until which all was told, in ms since 1970; 0 if that was not begun
+   */
   close () {
     clearTimeout(this.timer)
     this.burstEnd = 0
-    if (this.dirty.size > 0) this.look()
+    const until = Date.now() - COARSE
+    for (const file of this.known.keys()) if (changedAt(file) >= this.began - COARSE) this.dirty.add(file)
+    this.look()
     this.loads.onLoad = () => {}
     this.packages.close()
     this.directories.close()
+    return this.isComplete ? until : 0
   }
 }
 
