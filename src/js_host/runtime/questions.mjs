@@ -8,7 +8,7 @@ import { ValueNotSupported } from './rich.mjs'
 import { decodeText, decodeValue, valueFrame } from './values.mjs'
 
 /** What an error calls the arguments: they are behind the number and the verb of the question. */
-const ARGUMENTS = { name: 'arguments', depth: 2 }
+const ARGUMENTS = { name: 'arguments', depth: 1 }
 
 /** How many causes of an error are looked through for a fault. */
 const MAX_DEPTH = 8
