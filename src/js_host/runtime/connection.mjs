@@ -6,7 +6,7 @@ import {
   ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, PATIENT, READ_SIZE, RESULT, RICH, STATUS, STREAM,
   bodyLength, readUint32, textFrame
 } from './frames.mjs'
-import { Call } from './functions.mjs'
+import { Call, outOfTime } from './functions.mjs'
 import {
   STOPPING, TOO_LATE, TooLarge, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, unknownFunction, unwantedStream, warningFrame
 } from './messages.mjs'
@@ -49,6 +49,7 @@ export class Connection {
     this.flush = this.flush.bind(this)
     this.timeOut = this.timeOut.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
+    /** @type {net.Socket} */
     this.socket = new net.Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
@@ -77,7 +78,7 @@ export class Connection {
 
   /**
    * `count` bytes have arrived: run what is complete, then write all answers at once.
-   * @param {number} count
+   * @param {number} count @returns {boolean} whether to read on
    */
   onRead (count) {
     if (this.broken) return true
@@ -148,7 +149,9 @@ export class Connection {
    */
   run (call, entry, bytes, start, end, flags, owned) {
     const { worker } = this
-    let data, value, isLater
+    let data, isLater
+    /** @type {any} */
+    let value
     if ((flags & RICH) !== 0) call.questions = new Questions(this, call)
     try {
       data = decodeValue(bytes, start, end, flags, owned, call.questions)
@@ -240,6 +243,15 @@ export class Connection {
     if (!this.end(call)) return
     if (call.pump === null) this.worker.host.counters.abandoned++
     call.abort(reason)
+  }
+
+  /** The calls can not be waited for much longer: streams end here, the others may still answer. */
+  outOfTime () {
+    for (const call of [...this.calls.values()]) {
+      const reason = outOfTime()
+      if (call.pump !== null) this.fail(call, reason)
+      call.abort(reason)
+    }
   }
 
   /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */

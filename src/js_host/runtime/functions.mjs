@@ -52,6 +52,19 @@ export class Call {
   }
 }
 
+/** Why the signals of calls fire for which a stopping worker can wait no longer. */
+export function outOfTime () {
+  return new DOMException('The worker is stopping, and the time for its calls is nearly over.', 'AbortError')
+}
+
+/**
+ * When those signals fire, so that the calls have the rest of the time to end by themselves.
+ * @param {number} time that the worker has to stop, in ms
+ */
+export function noticeTime (time) {
+  return time - Math.min(500, time / 10)
+}
+
 /** `this` of a function, and the parameter after the data of a value-style one. It belongs to one call. */
 export class Context {
   /** @type {Call} */

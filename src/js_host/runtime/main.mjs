@@ -18,7 +18,7 @@ import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
 /**
- * @typedef {{type: string, watched?: number, text?: string}} Order what the supervisor says
+ * @typedef {{type: string, watched?: number, timeout?: number, text?: string}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
 
@@ -89,7 +89,7 @@ async function complete (worker, loads, said) {
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  const orders = /** @type {Orders} */ ({ drain: ({ watched }) => drain(worker, servers, watched), warn: ({ text }) => worker.warn(text ?? '') })
+  const orders = /** @type {Orders} */ ({ drain: (order) => drain(worker, servers, order), warn: ({ text }) => worker.warn(text ?? '') })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
   if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ?? 0).unref()
@@ -104,7 +104,7 @@ async function watchFiles (loads, orders, since) {
   const { Watch } = await import('./watch.mjs')
   const watch = new Watch(file, loads, tell)
   const { drain } = orders
-  orders.drain = () => drain({ type: 'drain', watched: watch.close() })
+  orders.drain = (order) => drain({ ...order, watched: watch.close() })
   orders['look further'] = () => watch.lookFurther()
   await watch.start(since)
 }
@@ -145,18 +145,19 @@ function httpOn (worker) {
 /** @param {Worker} worker */
 async function httpServer (worker) {
   const { createHttpServer } = await import('./http.mjs')
-  return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, socket, head) })
+  return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, /** @type {net.Socket} */ (socket), head) })
 }
 
 /**
  * Take no more connections, finish the calls, go.
- * @param {Worker} worker @param {net.Server[]} servers @param {number} [watched] until when the files were watched
+ * @param {Worker} worker @param {net.Server[]} servers
+ * @param {Order} order `timeout`: until it is ended, in ms; `watched`: until when the files were watched
  */
-async function drain (worker, servers, watched) {
+async function drain (worker, servers, { timeout, watched }) {
   if (worker.draining) return
   for (const server of servers) server.close()
-  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server))
-  const idle = new Promise((resolve) => worker.drain(() => resolve(null)))
+  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server, timeout))
+  const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining', watched })
   await idle
   await answered
