@@ -138,7 +138,7 @@ export class Connection {
     if (worker.draining) return this.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
-    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0)
+    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)
     if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
     this.run(call, entry, bytes, start, end, flags, owned)
   }
@@ -161,15 +161,17 @@ export class Connection {
     if ((flags & PATIENT) !== 0) call.renew()
     worker.begin(call)
     try {
-      value = entry.run(worker.host, data, call)
+      value = entry.goesOn ? worker.attribution.within(call, () => entry.run(worker.host, data, call)) : entry.run(worker.host, data, call)
       isLater = value !== null && typeof value === 'object' && typeof value.then === 'function'
     } catch (error) {
       worker.pause()
       return this.fail(call, error)
     }
     worker.pause()
-    if (isLater) this.wait(call, value)
-    else this.settle(call, value)
+    if (isLater) {
+      entry.goesOn = true
+      this.wait(call, value)
+    } else this.settle(call, value)
   }
 
   /** The data can not be read: the function does not run. @param {number} id @param {unknown} error */
@@ -212,7 +214,7 @@ export class Connection {
     } catch (error) {
       return this.fail(call, error)
     }
-    call.pump.run()
+    this.worker.attribution.within(call, () => call.pump?.run())
   }
 
   /** A stream has ended. @param {Call} call */

@@ -8,6 +8,7 @@
  * Fewer: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
+import types from 'node:util/types'
 import { asError, ConfigError } from './errors.mjs'
 
 /** What a connection knows of one call that it was asked for. */
@@ -18,9 +19,11 @@ export class Call {
    * @param {number} deadline on the clock of performance.now(), 0 for none
    * @param {number} [time] how long it may take, in ms, 0 for as long as it likes
    * @param {boolean} [streams] the caller takes the result in parts
+   * @param {number} [number] which call of its worker it is
    */
-  constructor (id, name, deadline, time = 0, streams = false) {
+  constructor (id, name, deadline, time = 0, streams = false, number = 0) {
     this.id = id
+    this.number = number
     this.name = name
     this.deadline = deadline
     this.time = time
@@ -114,6 +117,8 @@ export class FunctionEntry {
     this.name = name
     this.fn = fn
     this.callbackStyle = fn.length >= 2
+    /** Whether it goes on after it has returned, as far as is known. */
+    this.goesOn = types.isAsyncFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
     this.traced = false
     this.warned = false

@@ -14,6 +14,7 @@ import { loadConfig } from './config.mjs'
 import { Connection, serveUpgrade, takeHandle } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
+import { Records } from './records.mjs'
 import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
@@ -21,9 +22,6 @@ import { Worker } from './worker.mjs'
  * @typedef {{type: string, watched?: number, timeout?: number, text?: string}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
-
-/** A line that is longer would reach the log in pieces. */
-const LONGEST_RECORD = 32 * 1024
 
 /** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
 const WATCH_DELAY = 50
@@ -37,7 +35,8 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
-captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text: text.slice(0, LONGEST_RECORD) })}\n`))
+const records = new Records((line) => process.stdout.write(line))
+captureConsole((level, text) => records.record(level, text), () => records.admit())
 await start().catch(failed)
 
 /**
@@ -60,6 +59,7 @@ async function start () {
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker)
@@ -167,6 +167,7 @@ async function drain (worker, servers, { timeout, watched }) {
 /** What ends the process, or fails where no call is waiting for it, is told before it is too late. @param {Worker} worker */
 function watchLife (worker) {
   process.on('exit', (code) => {
+    records.tellAll()
     if (worker.draining) return
     const functions = worker.inFlight()
     const message = `process.exit(${code}) was called${functions.length > 0 ? ` while ${functions.join(', ')} ran` : ''}.`

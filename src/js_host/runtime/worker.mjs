@@ -1,5 +1,6 @@
 // A worker: what all connections of this process share. Which calls run, by when they must be done, and draining.
 
+import { Attribution } from './attribution.mjs'
 import { noticeTime } from './functions.mjs'
 import { byeFrame, warningFrame } from './messages.mjs'
 import { Spinner } from './spin.mjs'
@@ -31,6 +32,9 @@ export class Worker {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
+    this.attribution = new Attribution(this)
+    /** How many calls it was asked for. */
+    this.count = 0
     /** @type {import('./watchdog.mjs').Watchdog | null} */
     this.watchdog = null
     /** @type {Float64Array<ArrayBufferLike>} what the watchdog's thread sees of this one */
