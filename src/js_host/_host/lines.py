@@ -1,7 +1,8 @@
 """What a worker prints, as lines: split, bounded, made safe for a log, and told apart from records. No I/O.
 
-A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record, with
-`function` and `call` (a number) where it knows which call says so. Every other line is raw output: of the program itself, a native addon, or a child process.
+A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record,
+with `function` and `call` (a number) where it knows which call says so. Every other line is raw output:
+of the program itself, a native addon, or a child process.
 """
 
 from __future__ import annotations

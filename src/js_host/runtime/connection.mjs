@@ -40,6 +40,7 @@ export class Connection {
     /** The client broke the rules: nothing more of what it says is read. */
     this.broken = false
     this.unsent = false
+    this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
     this.fd = source.fd ?? source.handle.fd
@@ -94,7 +95,8 @@ export class Connection {
     this.reading = false
     this.flush()
     spinner.answered(close)
-    return this.socket.writableLength < MOST_UNSENT
+    this.listening = this.socket.writableLength < MOST_UNSENT
+    return this.listening
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned */
@@ -333,7 +335,7 @@ export class Connection {
     this.socket.write('', () => {
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
-      if (this.socket.isPaused()) this.socket.resume()
+      if (!this.listening) this.socket.resume()
       if (this.worker.draining) this.worker.checkIdle()
     })
   }
