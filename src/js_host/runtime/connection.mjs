@@ -263,6 +263,7 @@ export class Connection {
     if (call.settled) return false
     call.settled = true
     if (call.questions !== null) call.questions.end()
+    if (call.slot !== null) this.worker.attribution.giveBack(call)
     if (this.calls.delete(call.id)) this.worker.done(call)
     return true
   }

@@ -33,6 +33,8 @@ export class Call {
     this.controller = null
     /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
     this.pump = null
+    /** @type {import('./attribution.mjs').Slot | null} by which its lines of the console are known */
+    this.slot = null
     /** @type {import('./questions.mjs').Questions | null} what it can ask of the program */
     this.questions = null
   }
