@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .frames import Buffer
+    from .rich import Attachments
 
-    Encoded = tuple[bytes, Sequence[Buffer] | None]
+    Encoded = tuple[bytes, Attachments | None]
 
 #: How deeply lists and dicts may be nested.
 MAX_DEPTH = 500
@@ -38,9 +39,10 @@ _encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
 
 
-def encode(value: object) -> Encoded:
+def encode(value: object, references: list[object] | None = None) -> Encoded:
     """The JSON text of a value, and its attachments: None unless the text has tags.
 
+    Callables and iterators in it cross as their place in `references`, by default those of the attachments.
     Raises ValueNotSupported, naming the path, for what can not cross.
     """
     text = _encode_plain(value)
@@ -48,7 +50,7 @@ def encode(value: object) -> Encoded:
         return text, None
     from . import rich  # most programs never need it, and it would cost every one its imports
 
-    return rich.encode(value)
+    return rich.encode(value, references)
 
 
 def _encode_checked(value: object) -> bytes | None:

@@ -5,7 +5,7 @@
  * no promise for a function that returned a plain value, no AbortController before somebody asks for the signal.
  *
  * Two parameters or more: callback style, `function (data, cb)`. What it returns is ignored; a promise that rejects is its error.
- * Fewer: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
+ * Fewer, and generator functions, which never call a callback: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
 import types from 'node:util/types'
@@ -118,7 +118,7 @@ export class FunctionEntry {
     }
     this.name = name
     this.fn = fn
-    this.callbackStyle = fn.length >= 2
+    this.callbackStyle = fn.length >= 2 && !types.isGeneratorFunction(fn)
     /** Whether it goes on after it has returned, as far as is known. */
     this.goesOn = types.isAsyncFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
