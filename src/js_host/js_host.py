@@ -169,6 +169,11 @@ class JSHost:
         return not self._was_stopped and self.request_status() is not None
 
     @property
+    def is_own(self) -> bool:
+        """Whether this program has started it, and runs it itself."""
+        return self._home is not None and self._home.is_own
+
+    @property
     def manager(self) -> JSHostManager | None:
         """The manager that keeps the host, if it is a managed one."""
         return self._manager() if self._managed else None

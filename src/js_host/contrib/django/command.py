@@ -1,0 +1,56 @@
+"""`manage.py js_host COMMAND`: the commands of `js-host`, with Django's settings in place of options."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...cli import add_commands, run_to_end
+from ...conf import settings
+from ...exceptions import JSHostError
+
+COMMANDS = ("init", "run", "call", "functions", "status", "doctor")
+
+
+class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
+    """Django's command: it parses, and says errors as Django does."""
+
+    help = "Call the JavaScript functions of this project, run their host, and look at it."
+    requires_system_checks = ()  # the doctor must come where they fail
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run it from the command line; wrong settings are said before the arguments are parsed."""
+        try:
+            settings.read()
+        except JSHostError as error:
+            self.stderr.write(f"CommandError: {error}")
+            sys.exit(1)
+        super().run_from_argv(argv)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Give it the commands of `js-host`."""
+        add_commands(parser, COMMANDS)
+
+    def handle(self, *_: object, **options: object) -> None:
+        """Run the command that was named. What it raises is a CommandError; its exit code is kept."""
+        if "main" not in options:
+            raise CommandError(f"Name a command: {', '.join(COMMANDS)}.", returncode=2)
+        arguments = Namespace(**{**options, **from_settings(options)})
+        try:
+            code = run_to_end(lambda: int(arguments.main(arguments)))
+        except JSHostError as error:
+            raise CommandError(str(error)) from error
+        if code:
+            sys.exit(code)
+
+
+def from_settings(options: dict[str, object]) -> dict[str, object]:
+    """What the settings say where the command line says nothing: at which URL the host runs, or where a config goes."""
+    found: dict[str, object] = {}
+    if "url" in options and not options["url"] and not options.get("config"):
+        found["url"] = settings.ROOT_URL
+    if options.get("directory") == ".":
+        found["directory"] = settings.get_source_root()
+    return found
