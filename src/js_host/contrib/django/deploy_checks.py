@@ -68,11 +68,11 @@ def judge_settings(values: Mapping[str, Any]) -> Iterator[CheckMessage]:
 
 def judge_environment(root_url: str | None, environment: Mapping[str, str]) -> Iterator[CheckMessage]:
     """Whether hosts that are started in this environment run the production code of packages."""
-    said = environment.get("NODE_ENV")
+    said = environment.get("NODE_ENV", "")
     if said != "production" and not root_url:
         yield warning(
             "W011",
-            f"NODE_ENV is {repr(said) if said else 'not set'} here: React and other packages run their slow development code.",
+            f"NODE_ENV is {said or 'not set'} here: React and other packages run their slow development code.",
             "Set the environment variable NODE_ENV=production for this program, and for `js-host run`.",
         )
 
