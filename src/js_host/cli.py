@@ -61,16 +61,19 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
-def add_commands(parser: ArgumentParser, names: Sequence[str]) -> None:
-    """Give a parser these commands: what it parses has the `main` of the one that was named."""
+def add_commands(parser: ArgumentParser, names: Sequence[str]) -> list[ArgumentParser]:
+    """Give a parser these commands: what it parses has the `main` of the one that was named. Returns their parsers."""
     from importlib import import_module
 
+    made = []
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name in names:
         command = import_module("._cli." + name.replace("-", "_"), __package__)
         inner = commands.add_parser(name, help=command.HELP, description=command.__doc__)
         command.add_arguments(inner)
         inner.set_defaults(main=command.main)
+        made.append(inner)
+    return made
 
 
 def _end_as_interrupted() -> int:

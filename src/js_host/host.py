@@ -40,11 +40,10 @@ def __getattr__(name: str) -> object:
 def _find() -> JSHost:
     from .js_host import JSHost
 
-    if settings.USE_MANAGER:
-        return JSHost(settings.get_config_file(), managed=True)
-    if settings.ROOT_URL:
-        return JSHost(root_url=settings.ROOT_URL)
-    return JSHost(settings.get_config_file())
+    values = settings.current or settings.read()
+    if values["ROOT_URL"]:
+        return JSHost(root_url=values["ROOT_URL"])
+    return JSHost(settings.get_config_file(), managed=values["USE_MANAGER"])
 
 
 def follow_settings() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -30,8 +30,12 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         super().run_from_argv(argv)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Give it the commands of `js-host`."""
-        add_commands(parser, COMMANDS)
+        """Give it the commands of `js-host`; each takes Django's own options too, as other commands of Django do."""
+        for inner in add_commands(parser, COMMANDS):
+            for name in ("--settings", "--pythonpath"):
+                inner.add_argument(name, default=SUPPRESS, help=SUPPRESS)
+            for name in ("--traceback", "--no-color", "--force-color"):
+                inner.add_argument(name, action="store_true", default=SUPPRESS, help=SUPPRESS)
 
     def handle(self, *_: object, **options: object) -> None:
         """Run the command that was named. What it raises is a CommandError; its exit code is kept."""

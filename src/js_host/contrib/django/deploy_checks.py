@@ -10,6 +10,7 @@
 | js_host.W015 | the config file does not load |
 | js_host.W016 | the config's port is 0: this site can not know where `js-host run` listens |
 | js_host.W017 | the config's address is open to other machines, and whoever reaches the port may call |
+| js_host.W018 | the Node that was found does not run |
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Warning
 
-from ..._host.node import find_node, node_version, version_on_disk
+from ..._host.node import Node, find_node, node_version, version_on_disk
 from ...conf import settings
 from ...doctor import read_config
 from ...exceptions import ConfigError, NodeNotFound
@@ -36,7 +37,7 @@ def check_deployment(**_: object) -> list[CheckMessage]:
         return []
     found = [*judge_settings(settings.read()), *judge_environment(settings.ROOT_URL, os.environ)]
     if not settings.ROOT_URL:
-        found += [*ask_node(), *check_config()]
+        found += check_with_node()
     return found
 
 
@@ -77,14 +78,24 @@ def judge_environment(root_url: str | None, environment: Mapping[str, str]) -> I
         )
 
 
-def ask_node() -> Iterator[CheckMessage]:
-    """Judge a Node whose version no file tells: it is run, for its version only."""
+def check_with_node() -> Iterator[CheckMessage]:
+    """What only Node can tell. That there is none is said by the other checks."""
     try:
         node = find_node(settings.PATH_TO_NODE)
-        if version_on_disk(node.path) is None:
-            yield from judge_version(node_version(node.path), node.origin)
+    except NodeNotFound:
+        return
+    try:
+        yield from ask_node(node)
     except NodeNotFound as error:
-        yield warning("W015", str(error), "`manage.py js_host doctor` says more.")
+        yield warning("W018", str(error), "`manage.py js_host doctor` says more.")
+        return
+    yield from check_config()
+
+
+def ask_node(node: Node) -> Iterator[CheckMessage]:
+    """Judge a Node whose version no file tells: it is run, for its version only."""
+    if version_on_disk(node.path) is None:
+        yield from judge_version(node_version(node.path), node.origin)
 
 
 def check_config() -> Iterator[CheckMessage]:
@@ -93,8 +104,6 @@ def check_config() -> Iterator[CheckMessage]:
         return
     try:
         yield from judge_config(read_config(config_path()))
-    except NodeNotFound:
-        return
     except ConfigError as error:
         yield warning("W015", str(error), "A host of it can not start; `manage.py js_host doctor` says more.")
 
