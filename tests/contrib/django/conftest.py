@@ -19,6 +19,20 @@ import django
 import pytest
 from django.conf import settings
 
+import js_host.host
+from js_host import JSHost
+
+ANSWERING = """
+module.exports = {
+  disconnectTimeout: 200,
+  functions: {
+    who: () => '%s',
+    pid: () => process.pid,
+    greet: (data) => `<b>${data.name || data}</b>`
+  }
+}
+"""
+
 PROJECT = Path(__file__).parent / "fixtures" / "project"
 
 
@@ -138,3 +152,12 @@ def site(nothing_left: Any, wait_for: Callable[..., None]) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+@pytest.fixture
+def configs(nothing_left: Any) -> Iterator[dict[str, str]]:
+    """Two config files, whose functions tell which they are; the default host lets go of them at the end."""
+    yield {name: str(nothing_left.config(ANSWERING % name, f"{name}.config.js")) for name in ("one", "two")}
+    default: JSHost | None = vars(js_host.host).get("host")
+    if default is not None:
+        default.close()
