@@ -54,8 +54,10 @@ def follow_settings() -> None:
     """
     global _followed
     present: JSHost | None = globals().get("host")
+    if present is None:
+        return
     before, now = _followed, _deciding()
-    if present is None or now == before:
+    if now == before:
         return
     _put_aside(present, before)
     vars(present).update(_kept.pop(now, None) or vars(_found_or_empty()))

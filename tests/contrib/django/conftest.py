@@ -109,13 +109,13 @@ class Site:
 
     def runserver(self, *options: str) -> Server:
         """Run Django's own server, with its autoreloader, until it answers."""
-        port = free_port()
+        port = self.free_port()
         manage = str(self.directory / "manage.py")
         return self._serve([sys.executable, "-W", "error", manage, "runserver", f"127.0.0.1:{port}", *options], port)
 
     def gunicorn(self, *options: str) -> Server:
         """Run gunicorn with two workers, until it answers."""
-        port = free_port()
+        port = self.free_port()
         config = str(self.directory / "gunicorn.conf.py")
         command = [sys.executable, "-m", "gunicorn", "shop.wsgi", "-c", config, "-w", "2", "-b", f"127.0.0.1:{port}"]
         return self._serve([*command, *options], port)
@@ -131,17 +131,17 @@ class Site:
         beside.write_text(self.config.read_text().replace(old, new))
         os.replace(beside, self.config)
 
+    @staticmethod
+    def free_port() -> int:
+        """A port that nobody listens at."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            return int(taken.getsockname()[1])
+
     def close(self) -> None:
         """End all servers."""
         for server in self.servers:
             server.end()
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -121,16 +122,22 @@ def test_each_worker_of_gunicorn_may_have_a_host_of_its_own(site: Any, wait_for:
     assert server.end(signal.SIGTERM) == 0
 
 
+@contextlib.contextmanager
+def running_host(site: Any, port: int = 0) -> Iterator[str]:
+    """Run the site's host in the foreground, by its own command; the URL."""
+    command = [sys.executable, str(site.directory / "manage.py"), "js_host", "run", "--port", str(port)]
+    with subprocess.Popen(command, env=site.environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        yield "http://" + running.stdout.readline().removeprefix("Host listening at ").strip()
+        running.terminate()
+        assert running.wait(20) == 0
+
+
 @pytest.fixture
 def served(site: Any) -> Iterator[str]:
-    """Run the site's host in the foreground, by its own command; the URL."""
-    command = [sys.executable, str(site.directory / "manage.py"), "js_host", "run", "--port", "0"]
-    running = subprocess.Popen(command, env=site.environment, stdout=subprocess.PIPE, text=True)
-    assert running.stdout
-    yield "http://" + running.stdout.readline().removeprefix("Host listening at ").strip()
-    running.terminate()
-    assert running.wait(20) == 0
-    running.stdout.close()
+    """Run the site's host during the test; the URL."""
+    with running_host(site) as url:
+        yield url
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["forked first", "preloaded"])
@@ -144,6 +151,17 @@ def test_the_workers_of_gunicorn_call_a_host_that_runs_by_itself(
     assert len({answer["node"] for answer in found}) == 1
     assert not (site.left.runtime / "js-host").exists() or not list((site.left.runtime / "js-host").glob("m-*"))
     server.end(signal.SIGTERM)
+
+
+def test_a_site_may_start_before_its_host(site: Any) -> None:
+    port = site.free_port()
+    site.use(ROOT_URL=f"http://127.0.0.1:{port}")
+    server = site.runserver("--noreload")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        server.get("/")
+    assert "ConnectionError" in caught.value.read().decode()
+    with running_host(site, port):
+        assert server.json()["version"] == 1
 
 
 def test_the_command_calls_the_host_that_the_settings_name(site: Any, served: str) -> None:
