@@ -73,7 +73,7 @@ def _deciding() -> tuple[object, ...] | None:
 
 
 def _put_aside(present: JSHost, deciding: tuple[object, ...] | None) -> None:
-    if present.is_own:
+    if present._home is not None and present._home.is_own:
         _kept[deciding] = dict(vars(present))
     else:
         present.close()

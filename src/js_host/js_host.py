@@ -169,11 +169,6 @@ class JSHost:
         return not self._was_stopped and self.request_status() is not None
 
     @property
-    def is_own(self) -> bool:
-        """Whether this program has started it, and runs it itself."""
-        return self._home is not None and self._home.is_own
-
-    @property
     def manager(self) -> JSHostManager | None:
         """The manager that keeps the host, if it is a managed one."""
         return self._manager() if self._managed else None
@@ -278,8 +273,9 @@ class JSHost:
         from ._homes.remote import RemoteHome
 
         advice = (
-            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`, or let this program have "
-            "one of its own: `with JSHost(config_file) as host: …`."
+            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`; or, in development, have "
+            "a manager start it: USE_MANAGER=True; or let this program have one of its own: "
+            "`with JSHost(config_file) as host: …`."
         )
         return RemoteHome(self.get_url(), settings.SPIN if self._spin is None else self._spin, advice)
 

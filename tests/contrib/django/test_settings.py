@@ -128,11 +128,10 @@ def test_a_host_that_this_program_started_is_there_again_when_the_settings_are(c
 
         host.start()
         before = pid()
-        with override_settings(JS_HOST={"ROOT_URL": "http://127.0.0.1:1"}):
-            assert not host.is_own
-            with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1"):
-                pid()
-        assert host.is_own
+        elsewhere = override_settings(JS_HOST={"ROOT_URL": "http://127.0.0.1:1"})
+        with elsewhere, pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1"):
+            pid()
+        assert host.is_running()
         assert pid() == before
         host.stop()
 

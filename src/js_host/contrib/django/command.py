@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 
@@ -32,6 +33,8 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Give it the commands of `js-host`; each takes Django's own options too, as other commands of Django do."""
         for inner in add_commands(parser, COMMANDS):
+            if inner.get_default("directory"):
+                inner.set_defaults(directory=settings.SOURCE_ROOT or os.curdir)
             for name in ("--settings", "--pythonpath"):
                 inner.add_argument(name, default=SUPPRESS, help=SUPPRESS)
             for name in ("--traceback", "--no-color", "--force-color"):
@@ -41,7 +44,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         """Run the command that was named. What it raises is a CommandError; its exit code is kept."""
         if "main" not in options:
             raise CommandError(f"Name a command: {', '.join(COMMANDS)}.", returncode=2)
-        arguments = Namespace(**{**options, **from_settings(options)})
+        arguments = Namespace(**{**options, **which_host(options)})
         try:
             code = run_to_end(lambda: int(arguments.main(arguments)))
         except JSHostError as error:
@@ -50,11 +53,8 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             sys.exit(code)
 
 
-def from_settings(options: dict[str, object]) -> dict[str, object]:
-    """What the settings say where the command line says nothing: at which URL the host runs, or where a config goes."""
-    found: dict[str, object] = {}
-    if "url" in options and not options["url"] and not options.get("config"):
-        found["url"] = settings.ROOT_URL
-    if options.get("directory") == ".":
-        found["directory"] = settings.get_source_root()
-    return found
+def which_host(options: dict[str, object]) -> dict[str, object]:
+    """The URL of the settings, for a command that takes one, unless the command line names another host."""
+    if "url" not in options or options["url"] or options.get("config"):
+        return {}
+    return {"url": settings.ROOT_URL}
