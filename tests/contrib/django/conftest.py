@@ -21,6 +21,7 @@ from django.conf import settings
 
 import js_host.host
 from js_host import JSHost
+from js_host.manager import JSHostManager
 
 ANSWERING = """
 module.exports = {
@@ -152,6 +153,16 @@ def site(nothing_left: Any, wait_for: Callable[..., None]) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+@pytest.fixture
+def patient(site: Any) -> Iterator[Any]:
+    """A site whose host waits longer for its next program than the test takes, and is stopped in the end."""
+    site.use(USE_MANAGER=True)
+    site.save("disconnectTimeout: 500", "disconnectTimeout: 60000")
+    yield site
+    site.close()
+    JSHostManager().stop()
 
 
 @pytest.fixture

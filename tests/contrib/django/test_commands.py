@@ -30,10 +30,8 @@ def test_a_call_starts_the_host_of_the_source_root(site: Any) -> None:
     assert json.loads(called.stdout)["version"] == 1, called.stderr
 
 
-def test_with_a_manager_two_calls_find_the_same_worker(site: Any) -> None:
-    site.use(USE_MANAGER=True)
-    site.save("disconnectTimeout: 500", "disconnectTimeout: 2000")
-    first, second = (json.loads(site.manage("js_host", "call", "answer").stdout) for _ in range(2))
+def test_with_a_manager_two_calls_find_the_same_worker(patient: Any) -> None:
+    first, second = (json.loads(patient.manage("js_host", "call", "answer").stdout) for _ in range(2))
     assert first["node"] == second["node"]
 
 

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from js_host.manager import JSHostManager
-
 
 def answers(server: Any, wait_for: Any) -> list[dict[str, Any]]:
     """Ask until both Python workers of gunicorn have answered."""
@@ -45,16 +43,6 @@ def test_a_saved_javascript_file_is_answered_by_new_code_and_the_same_python(sit
     assert after["python"] == before["python"]
     assert after["node"] != before["node"]
     assert "reloading" not in server.log.read_text()
-
-
-@pytest.fixture
-def patient(site: Any) -> Iterator[Any]:
-    """A site whose host waits longer for its next program than the test takes, and is stopped in the end."""
-    site.use(USE_MANAGER=True)
-    site.save("disconnectTimeout: 500", "disconnectTimeout: 60000")
-    yield site
-    site.close()
-    JSHostManager().stop()
 
 
 def test_a_saved_python_file_restarts_python_and_finds_the_same_worker(patient: Any, wait_for: Any) -> None:
