@@ -11,11 +11,16 @@ from js_host.exceptions import FunctionError, WorkerDied
 
 CONFIG = """
 let open = 0
-const untilAborted = (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(signal.reason.message)))
+const untilAborted = (signal) => new Promise((resolve) => {
+  signal.addEventListener('abort', () => resolve(signal.reason.message))
+})
 module.exports = { functions: {
   honours: function () { open++; return untilAborted(this.signal) },
   ignores: () => { open++; return new Promise(() => {}) },
-  streams: async function * () { open++; for (;;) { yield open; await new Promise((resolve) => setTimeout(resolve, 5)) } },
+  streams: async function * () {
+    open++
+    for (;;) { yield open; await new Promise((resolve) => setTimeout(resolve, 5)) }
+  },
   open: () => open
 } }
 """
