@@ -1,0 +1,55 @@
+"""Whose turn it is: results of a map wait here until they are given to the caller. Decisions only."""
+
+from __future__ import annotations
+
+from .._wire.frames import MAX_ID
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Failed:
+    """Stands for the result of a call that has none."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def ids() -> Iterator[int]:
+    """The ids of a map's calls: their turns, from 1; after the last that a frame can carry, 1 again."""
+    while True:
+        yield from range(1, MAX_ID + 1)
+
+
+class InOrder:
+    """Results are given in the order of their calls. Put them into `done` under their ids; `take` gives those whose turn it is."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, object] = {}
+        self._ids = ids()
+        self._next = next(self._ids)
+
+    def take(self) -> list[object]:
+        """The results that may be given now."""
+        ready = []
+        done = self.done
+        while self._next in done:
+            ready.append(done.pop(self._next))
+            self._next = next(self._ids)
+        return ready
+
+
+class AsTheyCome:
+    """Results are given as they come."""
+
+    def __init__(self) -> None:
+        self.done: dict[int, object] = {}
+
+    def take(self) -> list[object]:
+        """The results that may be given now."""
+        ready = list(self.done.values())
+        self.done.clear()
+        return ready
