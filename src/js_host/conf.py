@@ -69,7 +69,9 @@ MAYBE_PATH = Kind(
     lambda value: None if value is None else os.fspath(value),
 )
 LEVEL = Kind("an int, such as a level of js_host.utils.verbosity", lambda value: type(value) is int)
-COUNT = Kind("a whole number from 1", _is_count)
+MAYBE_COUNT = Kind("a whole number from 1, or None for no limit", lambda value: value is None or _is_count(value))
+SIZE = Kind("a whole number from 0", lambda value: type(value) is int and value >= 0)
+WORKER_COUNT = Kind('a whole number from 1, or "auto"', lambda value: value == "auto" or _is_count(value))
 SECONDS = Kind("a number of seconds above 0", _is_positive, float)
 MAYBE_SECONDS = Kind(
     "a number of seconds above 0, or None for no limit",
@@ -115,7 +117,9 @@ class Settings:
     CONNECT_ONCE_CONFIGURED: bool = setting(FLAG, False, "Connect to the default host when `configure` is called.")
     ROOT_URL: str | None = setting(MAYBE_TEXT, None, "A host that runs elsewhere, such as http://127.0.0.1:9009.")
     VERBOSITY: int = setting(LEVEL, PROCESS_START, "How much js_host prints: a level of js_host.utils.verbosity.")
-    WORKERS: int = setting(COUNT, 1, "Node processes of the default host.")
+    WORKERS: int | str = setting(WORKER_COUNT, 1, 'Node processes of a host; "auto": one for each processor.')
+    CONCURRENCY: int | None = setting(MAYBE_COUNT, None, "Calls that a worker is given at a time; None: no limit.")
+    QUEUE_SIZE: int = setting(SIZE, 1000, "Calls that may wait where CONCURRENCY is reached; one more is QueueFull.")
     START_TIMEOUT: float = setting(SECONDS, 30.0, "Seconds that a worker may take to load the config file.")
     NODE_ARGS: tuple[str, ...] = setting(TEXTS, (), "Arguments for Node itself, such as --max-old-space-size=4096.")
     SPIN: bool = setting(FLAG, True, "Poll for some microseconds before sleeping: quicker, and costs a little CPU.")

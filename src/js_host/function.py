@@ -8,8 +8,8 @@ from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Generic, TypeVar, overload
+    from collections.abc import Generator, Sequence
+    from typing import Any, Generic, Self, TypeVar, overload
 
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
@@ -57,6 +57,7 @@ class Function(Base[T]):
     timeout: float | None = None
     exception_cls: type[Exception] | None = None
     returns: object = None
+    _key: int | None = None
 
     if TYPE_CHECKING:
 
@@ -133,6 +134,52 @@ class Function(Base[T]):
         """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
         return self._run(data, fields, Response)  # type: ignore[no-any-return]
 
+    def stream(self, data: object = _NOTHING, /, **fields: object) -> Generator[T, None, None]:
+        """Call the function and give its result in parts, as they come.
+
+            for chunk in page.stream(url="/"):
+                response.write(chunk)
+
+        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
+        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
+        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
+        """
+        value = fields if data is _NOTHING else _data(data, fields)
+        host = self.host or self.get_host()
+        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        exception_cls: type[Exception] | None = None,
+        returns: object = None,
+        key: object = None,
+    ) -> Self:
+        """The same function with other options; those that are None stay as they are.
+
+        Calls with one `key` (whatever has a stable `repr`, such as a str or an int) go to one worker, as long as the
+        number of workers is the same: what that worker has cached for the key is found again.
+
+            render.with_options(key=user.id)(props)
+        """
+        from copy import copy  # late, like what follows: most programs never need it
+
+        from ._client.routing import number_of
+
+        other = copy(self)
+        if timeout is not None:
+            _check_timeout(timeout)
+            other.timeout = timeout
+        if exception_cls is not None:
+            other.exception_cls = exception_cls
+        if returns is not None:
+            other.returns, other._decode = returns, None
+        if key is not None:
+            other._key = number_of(key)
+        return other
+
     def get_host(self) -> JSHost:
         """The host that has the function: the one it was given, or the default host."""
         if self.host is None:
@@ -157,10 +204,17 @@ class Function(Base[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
-            return host.call(self._name, value, timeout, decode)
+            return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
+            raise self.exception_cls(str(error)) from error
+
+    def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
+        assert self.exception_cls is not None
+        try:
+            yield from parts
+        except FunctionError as error:
             raise self.exception_cls(str(error)) from error
 
     def _decoder(self) -> Decoder:

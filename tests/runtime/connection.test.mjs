@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import net from 'node:net'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { Connection, takeHandle } from '../../src/js_host/runtime/connection.mjs'
-import {
-  BYE, CALL, CANCEL, ERROR, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, RICH, STATUS, readUint32, richFrame, textFrame, writeHeader
-} from '../../src/js_host/runtime/frames.mjs'
-import { Worker } from '../../src/js_host/runtime/worker.mjs'
-import { directory, hostOf } from './helper.mjs'
+import { BYE, CALL, CANCEL, ERROR, HEADER_SIZE, HELLO, READ_SIZE, RESULT, RICH, STATUS, richFrame, textFrame, writeHeader } from '../../src/js_host/runtime/frames.mjs'
+import { LIMIT, call, serve as serveFunctions, until } from './client.mjs'
 
-const LIMIT = 200_000
 const signals = []
 const releases = []
 const ran = []
@@ -30,73 +22,7 @@ const functions = {
   many: (n) => Array.from({ length: n }, () => Buffer.from('a'))
 }
 
-/** A worker that listens on a Unix socket, and clients of it. */
-async function serve (t, options = {}) {
-  const worker = new Worker(await hostOf({ requestDataLimit: LIMIT, functions }), options)
-  const path = join(directory(t), 's')
-  const server = net.createServer({ pauseOnConnect: true }, (socket) => new Connection(worker, takeHandle(socket)))
-  server.listen(path)
-  await once(server, 'listening')
-  const clients = []
-  t.after(() => { server.close(); for (const client of clients) client.socket.destroy() })
-  return { worker, connect: async (greet = true) => { const client = new Client(path, clients); return greet ? client.greet() : client } }
-}
-
-class Client {
-  constructor (path, clients) {
-    clients.push(this)
-    this.frames = []
-    this.wake = () => {}
-    this.chunks = 0
-    const reader = new FrameReader((bytes, at, length) => {
-      const text = bytes.toString('utf8', at + HEADER_SIZE, at + HEADER_SIZE + length)
-      this.frames.push({ id: readUint32(bytes, at + 4), kind: bytes[at + 8], flags: bytes[at + 9], text, length })
-    }, 2 ** 32 - 1)
-    this.socket = net.connect({ path, onread: { buffer: () => reader.getBuffer(), callback: (count) => { this.chunks++; reader.received(count); this.wake(); return true } } })
-    this.closed = new Promise((resolve) => this.socket.once('close', () => { this.over = true; resolve(); this.wake() }))
-    this.socket.on('error', () => {})
-  }
-
-  async greet () {
-    this.send(textFrame(0, HELLO, '{"protocol":1,"version":"1.0.0"}'))
-    this.hello = JSON.parse((await this.next()).text)
-    return this
-  }
-
-  send (...parts) { this.socket.write(Buffer.concat(parts)) }
-
-  async next () {
-    while (this.frames.length === 0) {
-      if (this.over) throw new Error('The connection was closed.')
-      await new Promise((resolve) => { this.wake = resolve })
-    }
-    return this.frames.shift()
-  }
-
-  async ask (name, data = null, options = {}) {
-    this.send(call(1, name, data, options))
-    const frame = await this.next()
-    assert.equal(frame.id, 1)
-    return { kind: frame.kind, value: JSON.parse(frame.text), frame }
-  }
-}
-
-/** A CALL frame. */
-function call (id, name, data, { deadline = 0, text = JSON.stringify(data) } = {}) {
-  const body = Buffer.from(name + text)
-  const frame = Buffer.alloc(HEADER_SIZE + body.length)
-  writeHeader(frame, body.length, id, CALL, 0, deadline)
-  frame.writeUInt16LE(Buffer.byteLength(name), 10)
-  body.copy(frame, HEADER_SIZE)
-  return frame
-}
-
-async function until (look) {
-  for (const end = performance.now() + 5000; !look();) {
-    assert.ok(performance.now() < end, 'it did not come true')
-    await new Promise(setImmediate)
-  }
-}
+const serve = (t, options) => serveFunctions(t, functions, options)
 
 test('hello says who the worker is', async (t) => {
   const { hello } = await (await serve(t)).connect()

@@ -2,15 +2,25 @@
 
 import net from 'node:net'
 import { describeError } from './errors.mjs'
-import { BYE, CALL, CANCEL, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, STATUS, readUint32 } from './frames.mjs'
+import {
+  ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, PATIENT, READ_SIZE, RESULT, RICH, STATUS, STREAM,
+  bodyLength, readUint32, textFrame
+} from './frames.mjs'
 import { Call } from './functions.mjs'
-import { STOPPING, TOO_LATE, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction, warningFrame } from './messages.mjs'
+import {
+  STOPPING, TOO_LATE, TooLarge, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, unknownFunction, unwantedStream, warningFrame
+} from './messages.mjs'
+import { Questions } from './questions.mjs'
 import { ValueNotSupported } from './rich.mjs'
+import { Pump, closeStream, isStream } from './streams.mjs'
 import { decodeValue, valueFrame } from './values.mjs'
 import { Worker } from './worker.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 const HELLO_TIMEOUT = 5000
+
+/** A client that has so many bytes of answers to read is not listened to before it has read them. */
+const MOST_UNSENT = 64 * 1024 * 1024
 
 export class Connection {
   /**
@@ -37,6 +47,7 @@ export class Connection {
     this.seat = -1
     this.takeSeat()
     this.flush = this.flush.bind(this)
+    this.timeOut = this.timeOut.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
     this.socket = new net.Socket({
       ...source,
@@ -82,7 +93,7 @@ export class Connection {
     this.reading = false
     this.flush()
     spinner.answered(close)
-    return true
+    return this.socket.writableLength < MOST_UNSENT
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned */
@@ -93,9 +104,16 @@ export class Connection {
     if (kind === CALL && this.greeted) return this.onCall(id, bytes, at, start + length, owned)
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
     if (!this.greeted) throw new FrameError('The first frame is no hello.')
-    if (kind === CANCEL) return this.onCancel(id)
-    if (kind === STATUS) return this.answer(id, this.worker.status())
-    if (kind !== BYE) throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
+    const extra = readUint32(bytes, at + 12)
+    switch (kind) {
+      case CANCEL: return this.onCancel(id)
+      case CREDIT: return this.calls.get(id)?.pump?.grant(extra)
+      case ANSWER: case END: case FAULT:
+        return this.calls.get(id)?.questions?.answered(kind, extra, bytes, start, start + length, bytes[at + 9], owned)
+      case STATUS: return this.answer(id, this.worker.status())
+      case BYE: return
+      default: throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
+    }
   }
 
   /** @param {Buffer} bytes @param {number} start @param {number} end */
@@ -118,9 +136,10 @@ export class Connection {
     if (entry === undefined) return this.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
     if (worker.draining) return this.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
-    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds)
-    if (call.deadline !== 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
-    this.run(call, entry, bytes, start, end, bytes[at + 9], owned)
+    const flags = bytes[at + 9]
+    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0)
+    if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
+    this.run(call, entry, bytes, start, end, flags, owned)
   }
 
   /**
@@ -130,11 +149,13 @@ export class Connection {
   run (call, entry, bytes, start, end, flags, owned) {
     const { worker } = this
     let data, value, isLater
+    if ((flags & RICH) !== 0) call.questions = new Questions(this, call)
     try {
-      data = decodeValue(bytes, start, end, flags, owned)
+      data = decodeValue(bytes, start, end, flags, owned, call.questions)
     } catch (error) {
       return this.refuse(call.id, error)
     }
+    if ((flags & PATIENT) !== 0) call.renew()
     worker.begin(call)
     try {
       value = entry.run(worker.host, data, call)
@@ -156,40 +177,76 @@ export class Connection {
 
   /** The result comes later. @param {Call} call @param {PromiseLike<unknown>} promise */
   wait (call, promise) {
-    this.calls.set(call.id, call)
-    this.worker.wait(call, () => this.timeOut(call))
+    this.keep(call)
     Promise.resolve(promise).then((value) => this.settle(call, value), (error) => this.fail(call, error))
+  }
+
+  /** The call goes on. @param {Call} call */
+  keep (call) {
+    if (this.calls.has(call.id)) return
+    this.calls.set(call.id, call)
+    this.worker.wait(call, this.timeOut)
   }
 
   /** @param {Call} call @param {unknown} value */
   settle (call, value) {
+    const late = call.deadline !== 0 && performance.now() > call.deadline
+    if (isStream(value)) return this.stream(call, value, late)
     if (!this.end(call)) return
-    if (call.deadline !== 0 && performance.now() > call.deadline) this.timedOut(call)
+    if (late) this.timedOut(call)
     else this.answer(call.id, value)
+  }
+
+  /** The result comes in parts. @param {Call} call @param {unknown} stream @param {boolean} late */
+  stream (call, stream, late) {
+    if (call.settled || late || !call.streams) {
+      if (this.end(call)) late ? this.timedOut(call) : this.write(errorFrame(call.id, unwantedStream(call.name)))
+      return closeStream(this.worker.host, call.name, stream)
+    }
+    this.keep(call)
+    try {
+      call.pump = new Pump(this, call, stream)
+    } catch (error) {
+      return this.fail(call, error)
+    }
+    call.pump.run()
+  }
+
+  /** A stream has ended. @param {Call} call */
+  finish (call) {
+    if (this.end(call)) this.write(textFrame(call.id, END, ''))
   }
 
   /** @param {Call} call @param {unknown} error */
   fail (call, error) {
-    if (!this.end(call)) return
-    this.write(errorFrame(call.id, { ...describeError(error), maybeExecuted: true }))
+    const fault = call.questions?.faultOf(error)
+    if (this.end(call)) this.write(errorFrame(call.id, { ...describeError(error), fault, maybeExecuted: true }))
   }
 
   /** @param {Call} call */
   timeOut (call) {
-    if (!this.end(call)) return
+    if (call.settled) return
     this.timedOut(call)
-    call.abort(new DOMException('The deadline of the call has passed.', 'TimeoutError'))
+    this.abandon(call, new DOMException('The deadline of the call has passed.', 'TimeoutError'))
   }
 
   /** @param {Call} call */
   timedOut (call) {
-    this.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle)))
+    this.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle, call.pump !== null)))
+  }
+
+  /** Nobody waits for the call any more: its function may notice, or go on in vain. @param {Call} call @param {DOMException} reason */
+  abandon (call, reason) {
+    if (!this.end(call)) return
+    if (call.pump === null) this.worker.host.counters.abandoned++
+    call.abort(reason)
   }
 
   /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */
   end (call) {
     if (call.settled) return false
     call.settled = true
+    if (call.questions !== null) call.questions.end()
     if (this.calls.delete(call.id)) this.worker.done(call)
     return true
   }
@@ -197,29 +254,40 @@ export class Connection {
   /** @param {number} id */
   onCancel (id) {
     const call = this.calls.get(id)
-    if (call === undefined || !this.end(call)) return
-    call.abort(new DOMException('The caller has cancelled the call.', 'AbortError'))
+    if (call !== undefined) this.abandon(call, new DOMException('The caller has cancelled the call.', 'AbortError'))
   }
 
   /** @param {number} id @param {unknown} value */
   answer (id, value) {
     let frame
     try {
-      frame = valueFrame(id, RESULT, value)
+      frame = this.encode(id, RESULT, value)
     } catch (error) {
-      const message = error instanceof ValueNotSupported ? badValue(error) : { ...describeError(error), maybeExecuted: true }
-      return this.write(errorFrame(id, message))
+      frame = errorFrame(id, describeRefused(error))
     }
-    const size = Array.isArray(frame) ? frame.reduce((sum, part) => sum + part.byteLength, 0) : frame.length
-    if (size - HEADER_SIZE > this.worker.limit) this.write(errorFrame(id, tooLarge(size - HEADER_SIZE, this.worker.limit)))
-    else if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
-    else this.out.push(frame)
-    this.scheduleFlush()
+    this.write(frame)
   }
 
-  /** @param {Uint8Array} frame */
+  /**
+   * The frame of a value. Throws what says why it can not cross.
+   * @param {number} id @param {number} kind @param {unknown} value
+   */
+  encode (id, kind, value) {
+    const frame = valueFrame(id, kind, value)
+    const size = bodyLength(frame)
+    if (size > this.worker.limit) throw new TooLarge(size, this.worker.limit)
+    return frame
+  }
+
+  /** Part of a stream can not cross. @param {Call} call @param {unknown} error */
+  refuseResult (call, error) {
+    if (this.end(call)) this.write(errorFrame(call.id, describeRefused(error)))
+  }
+
+  /** @param {Uint8Array | Uint8Array[]} frame */
   write (frame) {
-    this.out.push(frame)
+    if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
+    else this.out.push(frame)
     this.scheduleFlush()
   }
 
@@ -251,6 +319,7 @@ export class Connection {
     this.socket.write('', () => {
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
+      if (this.socket.isPaused()) this.socket.resume()
       if (this.worker.draining) this.worker.checkIdle()
     })
   }
@@ -269,10 +338,14 @@ export class Connection {
   closed () {
     clearTimeout(this.greeting)
     this.worker.closed(this)
-    for (const call of [...this.calls.values()]) {
-      if (this.end(call)) call.abort(new DOMException('The caller is gone.', 'AbortError'))
-    }
+    for (const call of [...this.calls.values()]) this.abandon(call, new DOMException('The caller is gone.', 'AbortError'))
   }
+}
+
+/** What a caller is told of a value that was not written. @param {unknown} error */
+function describeRefused (error) {
+  if (error instanceof ValueNotSupported) return badValue(error)
+  return error instanceof TooLarge ? error.description : { ...describeError(error), maybeExecuted: true }
 }
 
 /**

@@ -16,14 +16,27 @@ export class Call {
    * @param {number} id chosen by the caller, unique on its connection
    * @param {string} name of the function
    * @param {number} deadline on the clock of performance.now(), 0 for none
+   * @param {number} [time] how long it may take, in ms, 0 for as long as it likes
+   * @param {boolean} [streams] the caller takes the result in parts
    */
-  constructor (id, name, deadline) {
+  constructor (id, name, deadline, time = 0, streams = false) {
     this.id = id
     this.name = name
     this.deadline = deadline
+    this.time = time
+    this.streams = streams
     this.settled = false
     /** @type {AbortController | null} */
     this.controller = null
+    /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
+    this.pump = null
+    /** @type {import('./questions.mjs').Questions | null} what it can ask of the program */
+    this.questions = null
+  }
+
+  /** The deadline counts from now. */
+  renew () {
+    if (this.time !== 0) this.deadline = performance.now() + this.time
   }
 
   /** Made when it is first read: most functions never do. */
@@ -35,6 +48,7 @@ export class Call {
   abort (reason) {
     this.controller ??= new AbortController()
     this.controller.abort(reason)
+    this.pump?.close(reason)
   }
 }
 
@@ -54,7 +68,7 @@ export class Context {
     this.#call = call
   }
 
-  /** Fires when the deadline passes, or when the caller has gone. */
+  /** Fires when the deadline passes, when the caller has cancelled or gone, and when a stopping worker can wait no longer. */
   get signal () {
     return this.#call.signal
   }
@@ -217,9 +231,17 @@ class Outcome {
 
   /** @param {unknown} error */
   late (error) {
-    this.host.counters.lateErrors++
-    this.host.logger.error(`Function "${this.entry.name}" had already answered when it failed: ${asError(error).stack}`)
+    logLateError(this.host, this.entry.name, error)
   }
+}
+
+/**
+ * A function failed where nobody waits for it any more.
+ * @param {import('./host.mjs').Host} host @param {string} name @param {unknown} error
+ */
+export function logLateError (host, name, error) {
+  host.counters.lateErrors++
+  host.logger.error(`Function "${name}" had already answered when it failed: ${asError(error).stack}`)
 }
 
 /** @param {unknown} value */
