@@ -6,12 +6,13 @@ from time import monotonic
 
 from .._wire.answers import AnswerReader
 from .._wire.messages import read_hello
+from ..exceptions import WorkerDied
+from .channel import MAX_HELLO
 from .outgoing import Outgoing
-from .sync import MAX_HELLO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .._wire.frames import Buffer, Frame
     from .._wire.results import Decoder
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class BulkConnection:
     """A connection on which a hello was sent, and the calls that are in flight on it.
 
-    `write` and `read` do what can be done now. Both raise OSError, and `read` EOFError, when the worker is gone.
+    `write` and `read` do what can be done now. Both raise OSError, and `read` WorkerDied, when the worker is gone.
     """
 
     def __init__(self, lane: Lane, connection: Connection, window: Window) -> None:
@@ -82,7 +83,7 @@ class BulkConnection:
             self.given = []
         self.write()
 
-    def reply(self, parts: list[Buffer]) -> None:
+    def reply(self, parts: Sequence[Buffer]) -> None:
         """Send what belongs to a call that runs already."""
         self.outgoing.add(parts)
         self.last_sign = monotonic()
@@ -120,7 +121,7 @@ class BulkConnection:
         except BlockingIOError:
             return None
         if not count:
-            raise EOFError
+            raise WorkerDied("The worker closed the connection before it answered.")
         self.last_sign = monotonic()
         return self.reader.received(count)
 
@@ -158,6 +159,11 @@ class BulkConnection:
         frame = self.calls.pop(id)
         self.size -= len(frame)
         return frame
+
+    def warn(self, text: str) -> None:
+        """Warn the program of something."""
+        self.connection.warnings.append(text)
+        self.lane.warn(self.connection)
 
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""

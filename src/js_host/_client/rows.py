@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .._wire.frames import Buffer
     from .._wire.rich import Attachments
     from .bulk_connection import BulkConnection
 
@@ -83,7 +84,8 @@ class Rows:
 
     def _frame(self, id: int, text: bytes, attachments: Attachments | None, limit: int) -> bytes:
         """The frame of any call."""
-        body, flags = [text], PATIENT
+        body: list[Buffer] = [text]
+        flags = PATIENT
         if attachments is not None:
             body, flags = rich_body(text, attachments), PATIENT | RICH
             if attachments.references:

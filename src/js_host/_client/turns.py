@@ -6,7 +6,10 @@ from .._wire.frames import MAX_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    #: Called with the error of a row at its turn: raises it, or returns what is given instead of a result.
+    OnError = Callable[[Exception], object]
 
 
 class Failed:
@@ -14,7 +17,7 @@ class Failed:
 
     __slots__ = ("error",)
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: Exception) -> None:
         self.error = error
 
 
@@ -25,15 +28,20 @@ def ids() -> Iterator[int]:
 
 
 class InOrder:
-    """Results are given in the order of their calls. Put them into `done` under their ids; `take` gives those whose turn it is."""
+    """Results are given in the order of their calls. Put them into `done` under their ids."""
 
     def __init__(self) -> None:
         self.done: dict[int, object] = {}
         self._ids = ids()
         self._next = next(self._ids)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is one that may be given."""
+        return self._next in self.done
+
     def take(self) -> list[object]:
-        """The results that may be given now."""
+        """The results whose turn it is."""
         ready = []
         done = self.done
         while self._next in done:
@@ -48,8 +56,13 @@ class AsTheyCome:
     def __init__(self) -> None:
         self.done: dict[int, object] = {}
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is one that may be given."""
+        return bool(self.done)
+
     def take(self) -> list[object]:
-        """The results that may be given now."""
+        """All results that are there."""
         ready = list(self.done.values())
         self.done.clear()
         return ready

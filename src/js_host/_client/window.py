@@ -11,7 +11,7 @@ MOST = 1024
 #: A window that comes back within this time, in seconds, is doubled: tiny calls then share their writes and reads.
 QUICK = 0.010
 
-#: One that takes longer than this is halved: slow calls stay balanced between workers, and end soon when nobody wants them.
+#: One that takes longer is halved: slow calls stay balanced between workers, and end soon when nobody wants them.
 SLOW = 0.100
 
 #: So many bytes are on their way to and from a worker, unless a single call has more.
@@ -19,12 +19,16 @@ MOST_BYTES = 8 * 1024 * 1024
 
 
 class Window:
-    """One worker's window. `fixed` is the size that the caller asked for; without it, the size follows the answers."""
+    """One worker's window. `fixed` is the size that the caller asked for; without it, the size follows the answers.
 
-    __slots__ = ("_answer_size", "_is_fixed", "_left", "_since", "size")
+    It never grows over `most`.
+    """
 
-    def __init__(self, fixed: int | None = None) -> None:
-        self.size = fixed or FIRST
+    __slots__ = ("_answer_size", "_is_fixed", "_left", "_most", "_since", "size")
+
+    def __init__(self, fixed: int | None = None, most: int = MOST) -> None:
+        self.size = min(fixed or FIRST, most)
+        self._most = most
         self._is_fixed = fixed is not None
         #: How many answers are still to come of the window that is being timed, and since when it is.
         self._left = self.size
@@ -54,9 +58,9 @@ class Window:
 
     def _adapt(self, took: float) -> None:
         if took < QUICK:
-            self.size = min(self.size * 2, MOST)
+            self.size = min(self.size * 2, self._most)
         elif took > SLOW:
-            self.size = max(self.size // 2, FIRST)
+            self.size = max(self.size // 2, min(FIRST, self._most))
 
 
 def run_length(size: int, workers: int) -> int:
