@@ -45,8 +45,9 @@ class BulkConnection:
         self.last_sign = monotonic()
         #: Frames that were read already are left for the next `read`.
         self.has_more = False
-        #: Calls that were given and are to be sent by `flush`.
+        #: Calls that were given and are to be sent by `flush`, and their frames.
         self.given: list[int] = []
+        self.frames: list[bytes] = []
         self._socket = connection.take_over()
         self.descriptor = self._socket.fileno()
 
@@ -72,6 +73,7 @@ class BulkConnection:
         self.calls[id] = frame
         self.size += len(frame)
         self.given.append(id)
+        self.frames.append(frame)
 
     def flush(self) -> None:
         """Send what was given, as much as goes now."""
@@ -79,8 +81,8 @@ class BulkConnection:
             if len(self.calls) == len(self.given):
                 self.last_sign = monotonic()
                 self.window.began(self.last_sign)
-            self.outgoing.add([self.calls[id] for id in self.given], self.given)
-            self.given = []
+            self.outgoing.add(self.frames, self.given)
+            self.given, self.frames = [], []
         self.write()
 
     def reply(self, parts: Sequence[Buffer]) -> None:
@@ -146,12 +148,12 @@ class BulkConnection:
 
     def take_back(self) -> list[int]:
         """The calls that were not begun to be sent, which are not sent any more."""
-        given, self.given = self.given, []
+        given, self.given, self.frames = self.given, [], []
         return self.outgoing.take_back() + given
 
     def unsent(self) -> list[int]:
         """The calls that did not leave whole. The connection is of no more use."""
-        given, self.given = self.given, []
+        given, self.given, self.frames = self.given, [], []
         return self.outgoing.unsent(self.calls) + given
 
     def withdraw(self, id: int) -> bytes:

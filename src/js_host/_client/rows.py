@@ -7,7 +7,7 @@ from itertools import islice
 from time import monotonic
 
 from .._wire.frames import CALL, HEADER, PATIENT, RICH, pack, rich_body
-from .._wire.values import encode
+from .._wire.values import encode, encode_plain
 from ..exceptions import PayloadTooLarge
 from .turns import Failed, ids
 from .window import MOST_BYTES
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._wire.frames import Buffer
-    from .._wire.rich import Attachments
     from .bulk_connection import BulkConnection
 
 _pack = HEADER.pack
@@ -56,34 +55,39 @@ class Rows:
         Rows that can not be sent go to `done`, each with its error.
         """
         taken = 0
-        limit = connection.reader.limit
-        next_id, name, milliseconds = self._ids, self._name, self._milliseconds
+        limit, total = connection.reader.limit, connection.size
+        calls, given, frames = connection.calls, connection.given, connection.frames
+        ids, name, milliseconds = self._ids, self._name, self._milliseconds
         size = len(name)
         try:
             for row in islice(self._rows, most):
                 taken += 1
-                id = next(next_id)
+                id = next(ids)
                 try:
-                    text, attachments = encode(row)
-                    length = size + len(text)
-                    if attachments is None and length <= limit:
+                    text = encode_plain(row)
+                    if text is not None and (length := size + len(text)) <= limit:
                         frame = _pack(length, id, CALL, PATIENT, size, milliseconds) + name + text
                     else:
-                        frame = self._frame(id, text, attachments, limit)
+                        frame = self._frame(id, row, limit)
                 except Exception as error:
                     done[id] = Failed(error)
                     continue
-                connection.give(id, frame)
-                if connection.size > MOST_BYTES or monotonic() > until:
+                calls[id] = frame  # what `connection.give` does, without the call
+                given.append(id)
+                frames.append(frame)
+                total += len(frame)
+                if monotonic() > until or total > MOST_BYTES:
                     break
             else:
                 self.ended = taken < most
         except Exception as error:
             self.ended, self.error = True, error
+        connection.size = total
         return taken
 
-    def _frame(self, id: int, text: bytes, attachments: Attachments | None, limit: int) -> bytes:
+    def _frame(self, id: int, row: object, limit: int) -> bytes:
         """The frame of any call."""
+        text, attachments = encode(row)
         body: list[Buffer] = [text]
         flags = PATIENT
         if attachments is not None:

@@ -32,8 +32,7 @@ class InOrder:
 
     def __init__(self) -> None:
         self.done: dict[int, object] = {}
-        self._ids = ids()
-        self._next = next(self._ids)
+        self._next = 1
 
     @property
     def is_ready(self) -> bool:
@@ -43,10 +42,11 @@ class InOrder:
     def take(self) -> list[object]:
         """The results whose turn it is."""
         ready = []
-        done = self.done
-        while self._next in done:
-            ready.append(done.pop(self._next))
-            self._next = next(self._ids)
+        done, id = self.done, self._next
+        while id in done:
+            ready.append(done.pop(id))
+            id = id % MAX_ID + 1
+        self._next = id
         return ready
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .frames import HEADER, HEADER_SIZE, RESULT, FrameReader
+from struct import Struct
+
+from .frames import HEADER_SIZE, RESULT, FrameReader
+from .results import value
+from .values import decode_quickly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,7 +14,8 @@ if TYPE_CHECKING:
 
     from .results import Decoder
 
-_unpack_from = HEADER.unpack_from
+#: The start of a header. Kind and flags as one number: it is RESULT if there are no flags.
+_unpack_from = Struct("<IIH").unpack_from
 
 
 class AnswerReader(FrameReader):
@@ -32,14 +37,14 @@ class AnswerReader(FrameReader):
         of their results. Whatever is not a plain result that is there as a whole is left to `next_frame`.
         """
         buffer, view, start, end = self._buffer, self._view, self._start, self.end
-        limit = self.limit
+        limit, quick = self.limit, decode_quickly if decode is value else None
         asked, first = 0, start
         last = end - HEADER_SIZE
         while start <= last and most > 0:
-            length, id, kind, flags, _, _ = _unpack_from(buffer, start)
+            length, id, kind = _unpack_from(buffer, start)
             body = start + HEADER_SIZE
             stop = body + length
-            if stop > end or kind != RESULT or flags or length > limit:
+            if stop > end or kind != RESULT or length > limit:
                 break
             start = stop
             frame = calls.pop(id, None)
@@ -48,10 +53,16 @@ class AnswerReader(FrameReader):
             asked += len(frame)
             most -= 1
             try:
-                done[id] = decode(view[body:stop], None)
-            except Exception as error:
-                done[id] = failed(error)
+                done[id] = quick(view[body:stop]) if quick else decode(view[body:stop], None)
+            except Exception:
+                done[id] = self._decode(view[body:stop], decode, failed)
         self._start = start
         if start == end:
             self._start = self.end = 0
         return asked, start - first
+
+    def _decode(self, body: memoryview, decode: Decoder, failed: Callable[[Exception], object]) -> object:
+        try:
+            return decode(body, None)
+        except Exception as error:
+            return failed(error)
