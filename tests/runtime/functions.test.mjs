@@ -59,6 +59,11 @@ test('the number of parameters decides the style, and a default ends the countin
   assert.deepEqual(styles.map((fn) => new FunctionEntry('f', fn).callbackStyle), [false, false, true, true, false, false])
 })
 
+test('a generator function gets its context as its second parameter, not a callback', () => {
+  const styles = [function * (a, b) { yield b }, async function * (a, b) { yield b }]
+  assert.deepEqual(styles.map((fn) => new FunctionEntry('f', fn).callbackStyle), [false, false])
+})
+
 test('a callback that is called at once costs no promise', async () => {
   const { result } = await once((data, cb) => { cb(null, data) }, 5)
   assert.equal(result(), 5)

@@ -169,7 +169,7 @@ class Connection(Channel):
             raise self._too_large(name, length)
         self.in_exchange = True
         self._send([pack(id, CALL, flags, name, self._milliseconds, body) + body[0], *body[1:]])
-        return Performer(Questions(id, attachments.references if attachments else [], self.hello.limit))
+        return Performer(Questions(id, [] if attachments is None else attachments.references, self.hello.limit))
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""

@@ -5,7 +5,7 @@
  * no promise for a function that returned a plain value, no AbortController before somebody asks for the signal.
  *
  * Two parameters or more: callback style, `function (data, cb)`. What it returns is ignored; a promise that rejects is its error.
- * Fewer: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
+ * Fewer, and generator functions: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
 import { asError, ConfigError } from './errors.mjs'
@@ -100,7 +100,7 @@ export class FunctionEntry {
     }
     this.name = name
     this.fn = fn
-    this.callbackStyle = fn.length >= 2
+    this.callbackStyle = fn.length >= 2 && !isGeneratorFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
     this.traced = false
     this.warned = false
@@ -117,6 +117,11 @@ export class FunctionEntry {
     const context = new Context(this.name, host, call)
     return this.callbackStyle ? runWithCallback(this, context, data) : this.fn.call(context, data, context)
   }
+}
+
+/** It never calls a callback: its second parameter is the context. @param {Function} fn */
+function isGeneratorFunction (fn) {
+  return /GeneratorFunction\]$/.test(Object.prototype.toString.call(fn))
 }
 
 /**
