@@ -8,7 +8,7 @@ from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from typing import Any, Generic, Self, TypeVar, overload
 
     from ._wire.frames import Buffer
@@ -149,6 +149,54 @@ class Function(Base[T]):
         parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
+    def map(
+        self,
+        rows: Iterable[object],
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        progress: bool | str = False,
+    ) -> Generator[T, None, None]:
+        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
+
+            for html in render_page.map(pages):
+                ...
+
+            dict(zip(names, shout.map(names)))
+
+        `rows` may be any iterable, also an endless one: each row is the data of one call, like the one argument of
+        `function(row)`. It is read in this thread as results are taken, never further ahead of them than the window.
+        `window` is how many calls one worker is given at a time. By default it begins at 16 and follows the calls: tiny
+        ones go out by the hundred, slow ones stay balanced between the workers. With `ordered=False` results are
+        given as they come.
+
+        A call that fails raises, at its turn, what calling the function does, and ends the map; with
+        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
+        each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
+        calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
+        """
+        if window is not None and (type(window) is not int or window < 1):
+            raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
+        decode = self._decode or self._decoder()
+        host, iterator = self.host or self.get_host(), iter(rows)
+
+        def on_error(error: Exception) -> object:
+            found = self._own(error)
+            if return_exceptions:
+                return found
+            raise found
+
+        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
+        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
+            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
+        )
+        if not progress:
+            return results
+        from .utils.progress import with_progress
+
+        return with_progress(results, rows, progress)
+
     def with_options(
         self,
         *,
@@ -216,6 +264,14 @@ class Function(Base[T]):
             yield from parts
         except FunctionError as error:
             raise self.exception_cls(str(error)) from error
+
+    def _own(self, error: Exception) -> Exception:
+        """The error that the caller is to see."""
+        if self.exception_cls is None or not isinstance(error, FunctionError):
+            return error
+        own = self.exception_cls(str(error))
+        own.__cause__ = error
+        return own
 
     def _decoder(self) -> Decoder:
         from ._wire import results

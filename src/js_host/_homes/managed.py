@@ -111,6 +111,9 @@ class _ManagedPool(Pool):
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
 
+    def renew(self) -> bool:
+        return self._home.hold()
+
     def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
