@@ -68,7 +68,7 @@ class ManagedHome:
 
     def is_running(self) -> bool:
         """Whether the host runs, for this program or for others."""
-        return any(host["config_file"] == self._options.config_file for host in self.manager.hosts)
+        return self.manager.has_host(self._options.config_file)
 
     def url(self) -> str:
         """The URL of its Unix socket, which speaks HTTP."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from js_host._manager.place import Place
+
 __all__ = ["Lease", "LeasedSlot", "WorkerStory", "lease", "request", "request_or_start"]
 
 CHUNK = 65536
@@ -228,12 +230,14 @@ def request_or_start(
     return answer
 
 
-def request(op: str, limit: float = ANSWER_LIMIT, **fields: object) -> dict[str, Any] | None:
-    """Ask the manager for something; None if there is none. Raises what it says failed.
+def request(
+    op: str, limit: float = ANSWER_LIMIT, *, place: Place | None = None, **fields: object
+) -> dict[str, Any] | None:
+    """Ask the manager (of that place, or of this environment) for something; None if there is none.
 
-    If the manager says that it ends, this returns when it has ended.
+    Raises what it says failed. If it says that it ends, this returns when it has ended.
     """
-    line = connect(find_place())
+    line = connect(place or find_place())
     if line is None:
         return None
     try:

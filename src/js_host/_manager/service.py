@@ -13,7 +13,8 @@ from time import monotonic
 from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
 from js_host._manager.leases import Leases
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, error_of, host_key
-from js_host._manager.report import host_report, lease_answer
+from js_host._manager.report import host_report, lease_answer, memory_of
+from js_host._manager.survey import ask_workers
 from js_host.exceptions import ConfigError
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from js_host._host.endings import WorkerEnd
     from js_host._manager.hosts import Post
     from js_host._manager.line import Line
+    from js_host._manager.survey import Survey
 
 __all__ = ["Service"]
 
@@ -35,6 +37,8 @@ FIRST_PATIENCE = 10.0
 
 LONGEST_WAIT = 1.0
 """Seconds to wait for the word why a worker ended."""
+
+ADVICE = "`js-host stop --all` stops it; the next call starts one that fits."
 
 
 class Service:
@@ -108,7 +112,8 @@ class Service:
         if handler is None:
             line.say({"error": "unknown-request", "message": f"A manager of {VERSION} does not know {message!r:.200}."})
         elif handler in NEED_VERSION and message.get("version") != VERSION:
-            line.say({"error": OTHER_VERSION, "version": VERSION, "message": f"The manager is of version {VERSION}."})
+            text = f"The manager is of js_host {VERSION}, and you are of {message.get('version')}. {ADVICE}"
+            line.say({"error": OTHER_VERSION, "version": VERSION, "message": text})
         elif handler in NEED_VERSION and self.retired:
             line.say({"error": RETIRED, "message": "The manager takes no more leases."})
         else:
@@ -218,19 +223,27 @@ class Service:
         line.say({"retired": True})
 
     def _status(self, line: Line, message: dict[str, Any]) -> None:
+        """With `survey`, the workers are asked too."""
+        if not message.get("survey"):
+            line.say(self._report(None))
+            return
+        running = [host for host in self.hosts.values() if host.state == RUNNING]
+        in_thread(self._post, lambda: ask_workers(running), lambda said, _: line.say(self._report(said or {})))
+
+    def _report(self, survey: Survey | None) -> dict[str, Any]:
         hosts = [*self.hosts.values(), *self.others]
-        line.say(
-            {
-                "type": "Manager",
-                "version": VERSION,
-                "name": self.name,
-                "pid": os.getpid(),
-                "uptime": round(time.time() - self.began_at, 3),
-                "logfile": self.logfile,
-                "retired": self.retired,
-                "hosts": [host_report(host, [holder.program for holder in self._holders(host)]) for host in hosts],
-            }
-        )
+        programs = [[holder.program for holder in self._holders(host)] for host in hosts]
+        return {
+            "type": "Manager",
+            "version": VERSION,
+            "name": self.name,
+            "pid": os.getpid(),
+            "uptime": round(time.time() - self.began_at, 3),
+            "memory": memory_of(os.getpid()),
+            "logfile": self.logfile,
+            "retired": self.retired,
+            "hosts": [host_report(host, leases, survey) for host, leases in zip(hosts, programs, strict=True)],
+        }
 
     def _explain(self, line: Line, message: dict[str, Any]) -> None:
         host = next((host for host in [*self.hosts.values(), *self.others] if host.id == message.get("host")), None)

@@ -23,7 +23,7 @@ export class Host {
     this.config = config.raw
     this.version = VERSION
     this.logger = config.logger ?? options.logger ?? createLogger()
-    this.counters = { repeatedCallbacks: 0, lateErrors: 0 }
+    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0 }
     /** @type {Record<string, FunctionEntry>} */
     this.functions = Object.create(null)
     for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])
