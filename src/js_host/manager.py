@@ -174,6 +174,12 @@ class JSHostManager:
             start_timeout=start_timeout,
         )
 
+    def restart_as_it_was(self, config_file: str | os.PathLike[str]) -> None:
+        """The same for a host that runs, with the environment that it has: for tools, which have another one."""
+        from ._manager.client import RESTART_LIMIT, request
+
+        request("restart", RESTART_LIMIT, place=self._place(), config_file=os.path.abspath(config_file))
+
     def _place(self) -> Place:
         from ._manager.place import find_place, named_place
 

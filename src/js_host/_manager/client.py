@@ -32,12 +32,15 @@ if TYPE_CHECKING:
 
     from js_host._manager.place import Place
 
-__all__ = ["Lease", "LeasedSlot", "WorkerStory", "lease", "request", "request_or_start"]
+__all__ = ["RESTART_LIMIT", "Lease", "LeasedSlot", "WorkerStory", "lease", "request", "request_or_start"]
 
 CHUNK = 65536
 
 ANSWER_LIMIT = 30.0
 """Seconds within which a manager answers what does not start anything."""
+
+RESTART_LIMIT = 90.0
+"""Seconds within which a host that runs is replaced: a start of the usual length, and the calls of the old workers."""
 
 EXPLAIN_WAIT = 0.1
 """Seconds that a manager may wait to learn why a worker ended."""
