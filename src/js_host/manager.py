@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._manager.client import Lease
+    from ._manager.follow import Follow
     from ._manager.place import Place
 
 __all__ = ["JSHostManager"]
@@ -134,6 +135,23 @@ class JSHostManager:
             start_timeout=start_timeout,
             say=say,
         )
+
+    def follow_host(
+        self,
+        config_file: str | os.PathLike[str],
+        *,
+        path_to_node: str | None = None,
+        node_args: tuple[str, ...] | list[str] = (),
+        say: Callable[[str], None] | None = None,
+    ) -> Follow:
+        """Hand what the host of a config file prints to `logging`, until `close()` of what this returns.
+
+        The loggers are `js_host.worker` and `js_host.supervisor`. Lines that a slow log handler has no time for are
+        dropped, and told. The setting FORWARD_LOGS does this for every managed host.
+        """
+        from ._manager.follow import Follow
+
+        return Follow(os.fspath(config_file), path_to_node=path_to_node, node_args=node_args, say=say)
 
     def stop_host(self, config_file: str | os.PathLike[str], *, stop_manager_if_last: bool = True) -> bool:
         """Stop the host of a config file: its calls finish first. Returns when it is gone, and whether there was one.

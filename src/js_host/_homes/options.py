@@ -14,7 +14,7 @@ __all__ = ["HostOptions"]
 class HostOptions:
     """The config file, checked to be there, and how to run it. `start_timeout` is in seconds."""
 
-    __slots__ = ("config_file", "node_args", "path_to_node", "spin", "start_timeout", "workers")
+    __slots__ = ("config_file", "forward_logs", "node_args", "path_to_node", "spin", "start_timeout", "workers")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class HostOptions:
         self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
         self.start_timeout = start_timeout or settings.START_TIMEOUT
         self.spin = settings.SPIN if spin is None else spin
+        self.forward_logs = settings.FORWARD_LOGS
 
     @property
     def spin_time(self) -> int:

@@ -10,6 +10,7 @@ import os
 import time
 from time import monotonic
 
+from js_host._manager.followers import Followers
 from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
 from js_host._manager.leases import Leases
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, error_of, host_key
@@ -53,6 +54,7 @@ class Service:
         self.others: set[ManagedHost] = set()
         self.retired = False
         self.stay_until = monotonic() + FIRST_PATIENCE
+        self.followers = Followers(post)
         self._post = post
         self._give_up_name = give_up_name
         self._when_over: list[Line] = []
@@ -67,8 +69,9 @@ class Service:
             line.say(error_of(error))
 
     def closed(self, line: Line) -> None:
-        """A connection ended, and with it its lease."""
+        """A connection ended, and with it what it held."""
         self.leases.release(line, monotonic())
+        self.followers.closed(line)
 
     def see_to_leases(self) -> None:
         """Stop the hosts that nobody needs any more."""
@@ -141,7 +144,7 @@ class Service:
         return host
 
     def _new_host(self, message: Mapping[str, Any]) -> ManagedHost:
-        host = ManagedHost(_key(message), message, self._post)
+        host = ManagedHost(_key(message), message, self._post, self.followers)
         self.hosts[host.key] = host
         self.leases.enter(host.key, monotonic())
         host.when_started(lambda error: self._started(host, error))
@@ -167,7 +170,7 @@ class Service:
             new.when_started(lambda error: line.say(error_of(error) if error else lease_answer(new, started=True)))
 
     def _replace(self, line: Line, old: ManagedHost, request: Mapping[str, Any]) -> None:
-        new = ManagedHost(old.key, request, self._post)
+        new = ManagedHost(old.key, request, self._post, self.followers)
         self.others.add(new)
         new.when_started(lambda error: self._replaced(line, old, new, error))
         new.start()
@@ -257,6 +260,13 @@ class Service:
             wait, found = min(float(message.get("wait") or 0), LONGEST_WAIT), host
             in_thread(self._post, lambda: found.explain(number, pid, wait), lambda end, _: line.say(_end_answer(end)))
 
+    def _follow(self, line: Line, message: dict[str, Any]) -> None:
+        self.followers.add(_key(message), line)
+        line.say({"following": True, "manager": os.getpid()})
+
+    def _took(self, line: Line, message: dict[str, Any]) -> None:
+        self.followers.took(line)
+
     # How.
 
     def _hosts_of(self, message: Mapping[str, Any], among: Iterable[ManagedHost] | None = None) -> list[ManagedHost]:
@@ -314,5 +324,7 @@ REQUESTS: dict[str, Callable[[Service, Line, dict[str, Any]], None]] = {
     "retire": Service._retire_for,
     "status": Service._status,
     "explain": Service._explain,
+    "follow": Service._follow,
+    "took": Service._took,
 }
-NEED_VERSION = (Service._lease, Service._restart)
+NEED_VERSION = (Service._lease, Service._restart, Service._follow)
