@@ -201,7 +201,7 @@ class JSHost:
         if self._home is not None:
             return self._home.is_running()
         if self._managed:
-            return any(host["config_file"] == self.config_file for host in self._manager().hosts)
+            return self._manager().has_host(self.config_file)
         return not self._was_stopped and self.request_status() is not None
 
     @property

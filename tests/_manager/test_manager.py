@@ -275,7 +275,7 @@ def test_a_manager_that_is_ending_still_explains_to_its_own(place: Any, kill: An
 
 def test_a_connection_is_one_lease(place: Any) -> None:
     held = place.lease()
-    message = client._settings(place.config, 1, None, (), 0, 5.0)
+    message = client.settings_message(place.config, start_timeout=5.0)
     assert "one lease" in held._ask({**message, "op": "lease"}, 5)["message"]
     assert held.is_alive()
 

@@ -19,7 +19,7 @@ import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
 /**
- * @typedef {{type: string, watched?: number, timeout?: number, text?: string}} Order what the supervisor says
+ * @typedef {{type: string, watched?: number, timeout?: number, text?: string, number?: number}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
 
@@ -89,7 +89,11 @@ async function complete (worker, loads, said) {
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  const orders = /** @type {Orders} */ ({ drain: (order) => drain(worker, servers, order), warn: ({ text }) => worker.warn(text ?? '') })
+  const orders = /** @type {Orders} */ ({
+    drain: (order) => drain(worker, servers, order),
+    warn: ({ text }) => worker.warn(text ?? ''),
+    report: ({ number }) => tell({ type: 'report', number, ...worker.report() })
+  })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
   if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ?? 0).unref()

@@ -70,6 +70,11 @@ export class Worker {
     return this.host.status()
   }
 
+  /** What the supervisor is told when it asks: how many calls there were, which functions run, bytes of JavaScript's heap. */
+  report () {
+    return { calls: this.host.counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
+  }
+
   /** @param {import('./connection.mjs').Connection} connection */
   opened (connection) {
     this.connections.add(connection)
