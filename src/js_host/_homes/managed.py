@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 from .._client.address import Address
 from .._client.pool import Lane, Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
+from ..utils.fork_lock import ForkLock
 from .owned import unix_url
 
 TYPE_CHECKING = False
@@ -35,7 +34,7 @@ class ManagedHome:
         self.manager = JSHostManager()
         self._options = options
         self._say = say
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._lease: Lease | None = None
         self._follow: Follow | None = None
         self.link = _ManagedPool(self, spin=options.spin)
