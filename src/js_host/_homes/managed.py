@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .._client.address import Address
+from .._client.address import Address, unix_url
 from .._client.pool import Lane, Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
 from ..utils.fork_lock import ForkLock
-from .owned import unix_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
