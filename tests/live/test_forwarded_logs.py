@@ -145,6 +145,7 @@ def test_a_program_that_stands_still_holds_up_neither_the_manager_nor_other_prog
         program.communicate()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forks beside threads: they are what is tested
 def test_a_forked_child_follows_for_itself(host: JSHost, collected: Collector, wait_for: Any) -> None:
     host.function("print")("from the parent")
     hear, say = os.pipe()

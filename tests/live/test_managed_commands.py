@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -101,9 +102,7 @@ def test_status_tells_the_last_crash_and_what_was_printed_before_it(shop: Shop) 
 
 def test_status_tells_that_changed_code_does_not_start(shop: Shop, wait_for: Any) -> None:
     shop.host.function("pid")()
-    time_of_save = shop.config.stat().st_mtime
-    shop.config.write_text("module.exports = {")
-    os.utime(shop.config, (time_of_save + 5, time_of_save + 5))
+    save(shop.config, "module.exports = {")
     wait_for(lambda: "SyntaxError" in str(shop.status()["reload_failure"]), 20)
     assert "failure    The changed code does not start" in shop.run("status")[1]
 
@@ -134,6 +133,35 @@ def test_a_worker_that_is_stuck_does_not_hold_up_status(shop: Shop) -> None:
         program.kill()
         program.wait()
         os.kill(worker["pid"], signal.SIGKILL)
+
+
+def test_asking_for_the_status_does_not_disturb_a_reload(shop: Shop, wait_for: Any) -> None:
+    pid, stop = shop.host.function("pid"), threading.Event()
+    pid()
+    asker = threading.Thread(target=ask_until, args=(stop,))
+    asker.start()
+    seen: list[int] = []
+    try:
+        for number in range(1, 6):
+            save(shop.config, CONFIG.replace("process.pid", str(number)))
+            wait_for(lambda number=number: seen.append(pid()) or seen[-1] == number, 20)  # type: ignore[misc]
+    finally:
+        stop.set()
+        asker.join()
+    numbers = [answer for answer in seen if answer < 6]
+    assert numbers == sorted(numbers)
+
+
+def ask_until(stop: threading.Event) -> None:
+    while not stop.is_set():
+        assert JSHostManager().get_status()
+
+
+def save(path: Path, text: str) -> None:
+    """As editors do: another file is renamed into the place."""
+    other = path.with_suffix(".tmp")
+    other.write_text(text)
+    os.replace(other, path)
 
 
 def test_status_finds_the_manager_of_another_environment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,16 @@ test('the cell of the running call holds its deadline while its function is on t
   assert.equal(worker.cells[RUNNING], Infinity)
 })
 
+test('a worker reports how many calls there were, which functions run, and how large its heap is', async () => {
+  const fresh = await hostOf({ functions: { f: () => 1 } })
+  const worker = new Worker(fresh)
+  fresh.functions.f.run(fresh, {}, new Call(1, 'f', 0))
+  worker.wait(new Call(2, 'later', 0), () => {})
+  const { calls, running, heap } = worker.report()
+  assert.deepEqual({ calls, running }, { calls: 1, running: ['later'] })
+  assert.ok(heap > 1_000_000)
+})
+
 test('the cell of the nearest deadline is never later than it', () => {
   const worker = new Worker(host)
   const calls = [500, 100, 300].map((ms, i) => new Call(i + 1, 'f', soon(ms)))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
-from .._client.address import Address
+from .._client.address import Address, unix_url
 from .._client.pool import Lane, Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
-from .owned import unix_url
+from ..utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ class ManagedHome:
         self.manager = JSHostManager()
         self._options = options
         self._say = say
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._lease: Lease | None = None
         self._follow: Follow | None = None
         self.link = _ManagedPool(self, options.calls)
