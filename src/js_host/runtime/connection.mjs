@@ -116,7 +116,7 @@ export class Connection {
     const name = bytes.utf8Slice(at + HEADER_SIZE, start)
     const entry = worker.host.functions[name]
     if (entry === undefined) return this.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
-    if (worker.draining) return this.write(errorFrame(id, STOPPING))
+    if (worker.takesNoCalls) return this.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds)
     if (call.deadline !== 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))

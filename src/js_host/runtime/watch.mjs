@@ -22,12 +22,11 @@ const AT_ONCE = 50
 
 export class Watch {
   /**
-   * @param {string} file the config
    * @param {import('./loads.mjs').Loads} loads
    * @param {(message: {type: string, [field: string]: unknown}) => void} tell
    */
-  constructor (file, loads, tell) {
-    this.root = path.dirname(path.resolve(file))
+  constructor (loads, tell) {
+    this.root = loads.root
     this.loads = loads
     this.tell = tell
     /** @type {Map<string, string | null | undefined>} files with the code of their content; null: not there; undefined: not read yet */
@@ -38,28 +37,36 @@ export class Watch {
     this.packages = new Packages((directory) => this.tell({ type: 'changed', files: [directory] }))
     /** @type {Promise<void> | null} files are being read */
     this.reading = null
-    this.began = Date.now()
-    this.isComplete = false
     this.looksFurther = false
     this.burstEnd = 0
     /** @type {NodeJS.Timeout | undefined} */
     this.timer = undefined
   }
 
-  /**
-   * Begin, and tell which files have changed since they were loaded.
-   * @param {number} since the moment until which another worker watched, in ms since 1970
-   */
-  async start (since) {
+  /** Begin, and tell when the files changed that are watched from now on: maybe it was while nobody watched. */
+  async start () {
     const loaded = this.loads.files()
     for (const file of loaded.keys()) this.add(file)
-    if (!this.loads.isWhole) for (const file of sourcesBelow(this.root)) this.add(file)
     this.addPackages(path.join(this.root, 'node_modules'))
     this.loads.onLoad = (file) => this.add(file)
     await this.readAll()
-    const late = [...this.known.keys()].filter((file) => changedAt(file) >= Math.max((loaded.get(file) ?? performance.timeOrigin) - COARSE, since))
-    this.isComplete = true
-    this.tell({ type: 'watching', late, code: this.code() })
+    this.tell({ type: 'watching', ...this.changes(loaded), code: this.code() })
+  }
+
+  /**
+   * When the newest of the files changed; and the newest of those that changed after this worker had loaded them, 0 if none did.
+   * Both in ms since 1970, and `COARSE` late rather than early.
+   * @param {Map<string, number>} loaded
+   */
+  changes (loaded) {
+    let newest = 0
+    let late = 0
+    for (const file of [...this.known.keys(), ...this.packages.records()]) {
+      const at = changedAt(file) + COARSE
+      if (at > newest) newest = at
+      if (at > late && at >= (loaded.get(file) ?? performance.timeOrigin)) late = at
+    }
+    return { newest, late }
   }
 
   /** @param {string} file */
@@ -113,7 +120,7 @@ export class Watch {
     if (this.packages.heard(directory) || this.packages.heard(file)) this.directories.renew(file)
     else if (this.known.has(file)) this.burst([file])
     else if (this.directories.renew(file)) this.heardBelow(file)
-    else if (this.looksFurther && isSource(file)) this.burst([file])
+    else if (this.looksFurther) this.burst(isSource(file) ? [file] : this.sourcesBelow(file))
   }
 
   /** @param {string} directory which came or went whole */
@@ -152,29 +159,32 @@ export class Watch {
     return now !== before
   }
 
-  /** The code of now does not start: what mends it may be a file that was never loaded. */
-  lookFurther () {
-    if (this.looksFurther) return
+  /**
+   * The code of now does not start: what mends it may be a file that was never loaded.
+   * @param {string[]} files what the worker that failed has loaded from elsewhere
+   * @param {number} since when it began, in ms since 1970
+   */
+  lookFurther (files, since) {
     this.looksFurther = true
-    for (const file of sourcesBelow(this.root)) {
-      if (!this.known.has(file)) this.add(file)
+    for (const file of [...this.sourcesBelow(this.root), ...files]) {
+      if (this.known.has(file) || changedAt(file) + COARSE < since) this.add(file)
+      else this.burst([file]) // it may have been mended while nobody looked
+      this.directories.watch(path.dirname(file))
     }
   }
 
-  /**
-   * Tell all that has changed until now, also what the system has not told yet, and end.
-   * @returns {number} the moment until which all was told, in ms since 1970; 0 if that was not begun
-   */
+  /** The source files below a directory, which is watched from now on with all in it. @param {string} directory */
+  sourcesBelow (directory) {
+    if (path.basename(directory).startsWith('.') || !fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return []
+    return sourcesBelow(directory, (inside) => this.directories.watch(inside))
+  }
+
+  /** End. What has not been told will be found by the worker that has loaded these files anew. */
   close () {
     clearTimeout(this.timer)
-    this.burstEnd = 0
-    const until = Date.now() - COARSE
-    for (const file of this.known.keys()) if (changedAt(file) >= this.began - COARSE) this.dirty.add(file)
-    this.look()
     this.loads.onLoad = () => {}
     this.packages.close()
     this.directories.close()
-    return this.isComplete ? until : 0
   }
 }
 
