@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import socket
+import threading
 import time
 from typing import Any
 
 import pytest
 
 from js_host._host.slot import WorkerSlot
+from js_host._wire.messages import Stopping, hello_frame
+from js_host._wire.values import decode as DECODE
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -50,3 +56,55 @@ def generations(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
 
     monkeypatch.setattr(WorkerSlot, "hand_over", noted)
     return found
+
+
+def test_the_last_word_of_a_worker_is_that_it_has_answered_all_calls_that_it_took(live: Any) -> None:
+    host = live()
+    host.settle()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(host.supervisor.slots[0].address)
+        client.sendall(hello_frame())
+        host.save(2)
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    words = [json.loads(word) for word in re.findall(rb"\{\"reason\".*?\}", said)]
+    assert [word["reason"] for word in words] == ["draining", "drained"]
+
+
+BLOCKS = """
+const fs = require('fs')
+const there = (name) => fs.existsSync(`${__dirname}/${name}`)
+const block = () => { fs.writeFileSync(`${__dirname}/blocks`, ''); while (!there('go')) ; return 1 }
+module.exports = { functions: { number: () => 1, block } }
+"""
+
+
+def test_a_worker_that_was_blocked_when_others_took_over_takes_no_later_call(live: Any, wait_for: Any) -> None:
+    host = live(BLOCKS)
+    host.settle()
+    lane = host.pool._lanes[0]
+    earlier = [lane.take() or host.pool._connect(lane, 5) for _ in range(2)]
+    blocked = threading.Thread(target=earlier[0].call, args=(b"block", None, 20, DECODE))
+    blocked.start()
+    wait_for((host.directory / "blocks").exists)
+    host.save(2)
+    host.supervisor.reload()  # the watcher is blocked as well
+    assert host.call() == 2
+    late = threading.Thread(target=lambda: answers.append(outcome(earlier[1])))
+    answers: list[Any] = []
+    late.start()
+    wait_for(lambda: earlier[1].in_exchange)
+    (host.directory / "go").touch()
+    blocked.join(20)
+    late.join(20)
+    for connection in earlier:
+        lane.drop(connection)
+    assert answers == [Stopping]
+
+
+def outcome(connection: Any) -> Any:
+    """What becomes of a call on a connection: its answer, or the kind of its error."""
+    try:
+        return connection.call(b"number", None, 20, DECODE)
+    except Exception as error:
+        return type(error)

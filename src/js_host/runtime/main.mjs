@@ -161,6 +161,7 @@ async function drain (worker, servers) {
   tell({ type: 'draining' })
   await idle
   await answered
+  worker.goodbye({ reason: 'drained', message: 'The worker has answered all calls that it took.' })
   process.exit(0)
 }
 
