@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 import time
 from typing import Any
 
 import pytest
 
 from js_host._host.slot import WorkerSlot
+from js_host._wire.frames import CALL, pack
 from js_host._wire.messages import Stopping, hello_frame
 from js_host._wire.values import decode as DECODE
 
@@ -83,28 +83,20 @@ def test_a_worker_that_was_blocked_when_others_took_over_takes_no_later_call(liv
     host = live(BLOCKS)
     host.settle()
     lane = host.pool._lanes[0]
-    earlier = [lane.take() or host.pool._connect(lane, 5) for _ in range(2)]
-    blocked = threading.Thread(target=earlier[0].call, args=(b"block", None, 20, DECODE))
-    blocked.start()
+    connection = host.pool._connect(lane, 5)
+    send_call(connection, 1, b"block")
     wait_for((host.directory / "blocks").exists)
     host.save(2)
-    host.supervisor.reload()  # the watcher is blocked as well
+    host.supervisor.reload()  # the worker that watches is blocked
     assert host.call() == 2
-    late = threading.Thread(target=lambda: answers.append(outcome(earlier[1])))
-    answers: list[Any] = []
-    late.start()
-    wait_for(lambda: earlier[1].in_exchange)
+    send_call(connection, 2, b"number")
     (host.directory / "go").touch()
-    blocked.join(20)
-    late.join(20)
-    for connection in earlier:
-        lane.drop(connection)
-    assert answers == [Stopping]
+    assert connection._answer(1, b"block", 20, DECODE) == 1
+    with pytest.raises(Stopping):
+        connection._answer(2, b"number", 20, DECODE)
+    lane.drop(connection)
 
 
-def outcome(connection: Any) -> Any:
-    """What becomes of a call on a connection: its answer, or the kind of its error."""
-    try:
-        return connection.call(b"number", None, 20, DECODE)
-    except Exception as error:
-        return type(error)
+def send_call(connection: Any, id: int, name: bytes) -> None:
+    """Send a call and do not wait for its answer: another may be on its way."""
+    connection._socket.sendall(pack(id, CALL, 0, name, 20_000, (b"null",)) + b"null")
