@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ class Live:
         before(self.directory)
         self.write(code)
         self.log: list[LogLine] = []
+        self._before: int | None = None
         self.supervisor = Supervisor(SupervisorOptions(str(self.file), reload=True, log=self.log.extend, **options))
         self.supervisor.start()
         slots = self.supervisor.slots
@@ -77,8 +79,8 @@ class Live:
 
     @property
     def reloads(self) -> int:
-        """How many reloads have begun."""
-        return self.supervisor._keeper.reload.begun  # type: ignore[union-attr]
+        """How many reloads have begun since the host settled for the first time."""
+        return self.supervisor._keeper.reload.begun - (self._before or 0)  # type: ignore[union-attr]
 
     def wait_for(self, number: object, patience: float = 20.0) -> None:
         """Wait until new code answers."""
@@ -100,10 +102,13 @@ class Live:
         while not self._is_settled():
             assert time.monotonic() < give_up_at, f"it goes on reloading:\n{self.story()}"
             time.sleep(0.005)
+        if self._before is None:
+            self._before = self.reloads
 
     def _is_settled(self) -> bool:
-        keeper, watch = self.supervisor._keeper, self.supervisor.slots[0].watch
-        return keeper.reload.state == QUIET and watch is not None and "watching" in watch.reports  # type: ignore[union-attr]
+        with self.supervisor.lock:
+            keeper, watch = self.supervisor._keeper, self.supervisor.slots[0].watch
+            return keeper.reload.state == QUIET and watch is not None and "watching" in watch.reports  # type: ignore[union-attr]
 
     def explain(self, lane: Lane, pid: int) -> Any:
         """Why was the worker lost?"""
@@ -171,3 +176,19 @@ class Callers:
 def callers() -> type[Callers]:
     """Give `Callers` to the tests."""
     return Callers
+
+
+@pytest.fixture
+def node() -> str:
+    """The path of Node."""
+    from js_host._host.node import find_node
+
+    return find_node().path
+
+
+@pytest.fixture
+def _node_tells_what_it_loads(node: str) -> None:
+    """Older ones do not: there, all sources of the config's directory count, package.json too, and none elsewhere."""
+    look = "process.exit(require('module').registerHooks ? 0 : 1)"
+    if subprocess.run([node, "-e", look]).returncode:
+        pytest.skip("this Node does not tell of the files that it loads")

@@ -13,8 +13,9 @@ import { isSource, sourcesBelow } from './sources.mjs'
 /** How long it must be quiet after a change of one file, and of several, until they count, in ms. */
 const QUIET = 50
 const QUIET_OF_MANY = 100
-/** A burst that does not end counts after this, in ms; and so does a file that is empty or gone, which may be half saved. */
+/** A burst that does not end counts after this, in ms: of one file, also one that is empty or gone, maybe half saved; and of several. */
 const LONGEST = 500
+const LONGEST_OF_MANY = 2000
 /** How far the clock of the file system may be behind, in ms. */
 const COARSE = 10
 /** After how many files other work gets its turn. */
@@ -38,7 +39,7 @@ export class Watch {
     /** @type {Promise<void> | null} files are being read */
     this.reading = null
     this.looksFurther = false
-    this.burstEnd = 0
+    this.burstBegan = this.burstEnd = 0
     /** @type {NodeJS.Timeout | undefined} */
     this.timer = undefined
   }
@@ -131,8 +132,9 @@ export class Watch {
   /** @param {string[]} files */
   burst (files) {
     if (files.length === 0) return
-    if (this.dirty.size === 0) this.burstEnd = performance.now() + LONGEST
+    if (this.dirty.size === 0) this.burstBegan = performance.now()
     for (const file of files) this.dirty.add(file)
+    this.burstEnd = this.burstBegan + (this.dirty.size > 1 ? LONGEST_OF_MANY : LONGEST)
     this.wait()
   }
 
