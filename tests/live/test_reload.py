@@ -54,6 +54,14 @@ class Live:
         """Call a function."""
         return self.pool.call(name.encode(), data, 20, DECODE)
 
+    def map(self, name: str, rows: Any) -> Any:
+        """Call a function for each row; what fails is raised."""
+
+        def on_error(error: Exception) -> object:
+            raise error
+
+        return self.pool.map(name.encode(), iter(rows), 20, DECODE, on_error)
+
     def explain(self, lane: Lane, pid: int) -> Any:
         """Why was the worker lost?"""
         end = self.supervisor.explain(lane.slot, pid) if pid else None  # type: ignore[arg-type]
@@ -141,6 +149,21 @@ def test_of_ten_thousand_calls_none_fails_while_a_file_is_saved_every_tenth_of_a
     assert host.supervisor.generation > 2
     assert callers.longest < 5
     wait_for_answer(host, number)
+
+
+@pytest.mark.parametrize("pause", [0, 0.005])
+def test_of_a_map_whose_host_loads_new_code_no_call_fails(live: Any, pause: float) -> None:
+    host = live(workers=2)
+    number, saved = 1, time.monotonic()
+    seen: list[Any] = []
+    for answer in host.map("answer", range(20_000 if not pause else 400)):
+        seen.append(answer)
+        time.sleep(pause)
+        if time.monotonic() - saved > 0.3 and number < 5:
+            number, saved = number + 1, time.monotonic()
+            host.save(number)
+    assert len(seen) in (20_000, 400)
+    assert len({answer["pid"] for answer in seen}) > 2, "new workers have served, too"
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ import { Worker } from './worker.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 const HELLO_TIMEOUT = 5000
+/** How long an answer waits for those of the calls that came with its own, in ms. */
+const FLUSH_AFTER = 1
 
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024
@@ -43,6 +45,8 @@ export class Connection {
     this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
+    /** When answers were last written: slow calls that came in one chunk do not share a write. */
+    this.flushed = 0
     this.fd = source.fd ?? source.handle.fd
     /** Where the watchdog knows this connection. */
     this.seat = -1
@@ -84,7 +88,7 @@ export class Connection {
   onRead (count) {
     if (this.broken) return true
     const { spinner } = this.worker
-    this.arrival = performance.now()
+    this.arrival = this.flushed = performance.now()
     const close = spinner.isClose(this.arrival)
     this.reading = true
     try {
@@ -142,6 +146,7 @@ export class Connection {
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)
     if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
+    if (this.out.length > 0 && performance.now() - this.flushed > FLUSH_AFTER) this.flush()
     this.run(call, entry, bytes, start, end, flags, owned)
   }
 
@@ -319,6 +324,7 @@ export class Connection {
     const { out, socket } = this
     if (out.length === 0) return
     this.out = []
+    this.flushed = performance.now()
     if (out.length === 1) socket.write(out[0])
     else {
       socket.cork()
