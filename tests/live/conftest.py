@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,17 @@ class Live:
         """Call a function."""
         return self.pool.call(name.encode(), data, 20, DECODE)
 
+    def map(self, name: str, rows: Iterable[object]) -> Iterator[Any]:
+        """Call a function for each row; what fails is raised."""
+
+        def on_error(error: Exception) -> object:
+            raise error
+
+        return self.pool.map(name.encode(), iter(rows), 20, DECODE, on_error)
+
     def call_each(self, name: str = "number") -> list[Any]:
         """Call a function of each worker."""
-        return [Pool([lane]).call(name.encode(), None, 20, DECODE) for lane in self.pool._lanes]
+        return [Pool([lane]).call(name.encode(), None, 20, DECODE) for lane in self.pool.lanes]
 
     def story(self) -> str:
         """What was logged."""

@@ -43,6 +43,21 @@ def test_of_ten_thousand_calls_none_fails_while_a_file_is_saved_every_tenth_of_a
     host.wait_for(number)
 
 
+@pytest.mark.parametrize("pause", [0, 0.005])
+def test_of_a_map_whose_host_loads_new_code_no_call_fails(live: Any, pause: float) -> None:
+    host = live(workers=2)
+    number, saved = 1, time.monotonic()
+    seen: list[Any] = []
+    for answer in host.map("answer", range(20_000 if not pause else 400)):
+        seen.append(answer)
+        time.sleep(pause)
+        if time.monotonic() - saved > 0.3 and number < 5:
+            number, saved = number + 1, time.monotonic()
+            host.save(number)
+    assert len(seen) in (20_000, 400)
+    assert len({answer["pid"] for answer in seen}) > 2, "new workers have served, too"
+
+
 @pytest.fixture
 def generations(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """The generation of each worker that took over from another, by its process id."""
@@ -82,7 +97,7 @@ module.exports = { functions: { number: () => 1, block } }
 def test_a_worker_that_was_blocked_when_others_took_over_takes_no_later_call(live: Any, wait_for: Any) -> None:
     host = live(BLOCKS)
     host.settle()
-    lane = host.pool._lanes[0]
+    lane = host.pool.lanes[0]
     connection = host.pool._connect(lane, 5)
     send_call(connection, 1, b"block")
     wait_for((host.directory / "blocks").exists)
