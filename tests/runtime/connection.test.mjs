@@ -251,7 +251,7 @@ test('a draining worker says so, finishes what runs, takes nothing more and is i
 
 test('a patient call has its whole time from the moment it starts, and another one from its arrival', async (t) => {
   const client = await (await serve(t)).connect()
-  client.send(call(1, 'busy', 60), call(2, 'later', 'in time', { deadline: 30, flags: PATIENT }), call(3, 'run', 'too late', { deadline: 30 }))
+  client.send(call(1, 'busy', 500), call(2, 'later', 'in time', { deadline: 400, flags: PATIENT }), call(3, 'run', 'too late', { deadline: 400 }))
   const frames = [await client.next(), await client.next(), await client.next()]
   const of = Object.fromEntries(frames.map((frame) => [frame.id, frame]))
   assert.deepEqual([of[2].kind, of[2].value], [RESULT, 'in time'])

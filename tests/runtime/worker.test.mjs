@@ -68,16 +68,16 @@ test('after the nearest deadline has gone, the cell soon holds the next one', as
 
 test('a deadline that is renewed part by part is met when a part takes too long, and not before', async () => {
   const worker = new Worker(host)
-  const call = new Call(1, 'f', soon(40), 40)
+  const call = new Call(1, 'f', soon(400), 400)
   let due = 0
   const onDeadline = () => { due = performance.now(); worker.done(call) }
   worker.wait(call, onDeadline)
-  const until = soon(150)
+  const until = soon(900)
   while (performance.now() < until) { worker.renew(call, onDeadline); await turn() }
   assert.equal(due, 0)
   const last = call.deadline
   while (due === 0) await turn()
-  assert.ok(due >= last && due < last + 100, `${due - last} ms late`)
+  assert.ok(due >= last && due < last + 2000, `${due - last} ms late`)
 })
 
 test('a call that waits for its reader has no deadline until its next part is taken', async () => {
