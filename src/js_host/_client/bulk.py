@@ -42,7 +42,7 @@ PATIENCE = 0.25
 MOST_PATIENCE = 0.02
 
 #: So many calls are sent as soon as they are there.
-SEND_AT = 64
+SEND_AT = 256
 
 #: Who was away for so long, in seconds, sees whether the workers are still the same before sending to them.
 LOOK_AFTER = 0.02
