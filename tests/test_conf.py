@@ -23,6 +23,8 @@ DEFAULTS = {
     "ROOT_URL": None,
     "VERBOSITY": verbosity.PROCESS_START,
     "WORKERS": 1,
+    "CONCURRENCY": None,
+    "QUEUE_SIZE": 1000,
     "START_TIMEOUT": 30.0,
     "NODE_ARGS": (),
     "SPIN": True,
@@ -93,9 +95,9 @@ def test_a_name_like_no_other_is_answered_with_all_names(settings: Settings) -> 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("WORKERS", "2", "WORKERS must be a whole number from 1, not '2' (str)."),
-        ("WORKERS", True, "WORKERS must be a whole number from 1, not True (bool)."),
-        ("WORKERS", 0, "WORKERS must be a whole number from 1, not 0 (int)."),
+        ("WORKERS", "2", "WORKERS must be a whole number from 1, or \"auto\", not '2' (str)."),
+        ("WORKERS", True, 'WORKERS must be a whole number from 1, or "auto", not True (bool).'),
+        ("WORKERS", 0, 'WORKERS must be a whole number from 1, or "auto", not 0 (int).'),
         ("USE_MANAGER", 1, "USE_MANAGER must be True or False, not 1 (int)."),
         ("CONFIG_FILE", None, "CONFIG_FILE must be a path (str or os.PathLike), not None (NoneType)."),
         ("SOURCE_ROOT", b"/x", "SOURCE_ROOT must be a path (str or os.PathLike), or None, not b'/x' (bytes)."),

@@ -6,12 +6,14 @@
     settings.WORKERS  # 2
 
 Values are given to `configure`, or assigned one by one. They are checked after they were put
-together with those given before, and a change that fails a check changes nothing.
+together with those given before, and a change that fails a check changes nothing. Where none was
+given, and this program runs Django, its setting JS_HOST holds: a dict with the same names.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from .exceptions import ConfigError
 from .utils.verbosity import PROCESS_START
@@ -69,7 +71,9 @@ MAYBE_PATH = Kind(
     lambda value: None if value is None else os.fspath(value),
 )
 LEVEL = Kind("an int, such as a level of js_host.utils.verbosity", lambda value: type(value) is int)
-COUNT = Kind("a whole number from 1", _is_count)
+MAYBE_COUNT = Kind("a whole number from 1, or None for no limit", lambda value: value is None or _is_count(value))
+SIZE = Kind("a whole number from 0", lambda value: type(value) is int and value >= 0)
+WORKER_COUNT = Kind('a whole number from 1, or "auto"', lambda value: value == "auto" or _is_count(value))
 SECONDS = Kind("a number of seconds above 0", _is_positive, float)
 MAYBE_SECONDS = Kind(
     "a number of seconds above 0, or None for no limit",
@@ -116,7 +120,9 @@ class Settings:
     ROOT_URL: str | None = setting(MAYBE_TEXT, None, "A host that runs elsewhere, such as http://127.0.0.1:9009.")
     FORWARD_LOGS: bool = setting(FLAG, False, "Hand what a managed host prints to `logging` too, while Python runs.")
     VERBOSITY: int = setting(LEVEL, PROCESS_START, "How much js_host prints: a level of js_host.utils.verbosity.")
-    WORKERS: int = setting(COUNT, 1, "Node processes of the default host.")
+    WORKERS: int | str = setting(WORKER_COUNT, 1, 'Node processes of a host; "auto": one for each processor.')
+    CONCURRENCY: int | None = setting(MAYBE_COUNT, None, "Calls that a worker is given at a time; None: no limit.")
+    QUEUE_SIZE: int = setting(SIZE, 1000, "Calls that may wait where CONCURRENCY is reached; one more is QueueFull.")
     START_TIMEOUT: float = setting(SECONDS, 30.0, "Seconds that a worker may take to load the config file.")
     NODE_ARGS: tuple[str, ...] = setting(TEXTS, (), "Arguments for Node itself, such as --max-old-space-size=4096.")
     SPIN: bool = setting(FLAG, True, "Poll for some microseconds before sleeping: quicker, and costs a little CPU.")
@@ -185,7 +191,7 @@ class Settings:
 
     def _load(self) -> Mapping[str, object]:
         """Values that hold where `configure` gave none: the one place to read a framework's own settings."""
-        return {}
+        return read_django()
 
     def _merge(self, values: Mapping[str, object]) -> None:
         checked = {name: find_setting(name).kind.check(name, value) for name, value in values.items()}
@@ -195,11 +201,41 @@ class Settings:
 
     def read(self) -> dict[str, Any]:
         """All settings at once, kept as `current` until one changes: for what looks at them in every call."""
-        Settings.current = {name: getattr(self, name) for name in TABLE}
-        return Settings.current
+        values = {**DEFAULTS, **self._load(), **vars(self)}
+        check_together(values)
+        Settings.current = values
+        return values
+
+    def look_again(self) -> None:
+        """Forget what was read: a framework's own settings have changed."""
+        Settings.current = None
 
 
 TABLE: dict[str, Setting] = {name: row for name, row in vars(Settings).items() if isinstance(row, Setting)}
+DEFAULTS = {name: row.default for name, row in TABLE.items()}
+
+
+def read_django() -> dict[str, object]:
+    """What Django's settings say, checked: JS_HOST, and BASE_DIR for the SOURCE_ROOT. Empty where Django is not in use.
+
+    Django's settings are never made to load: they are read once they are there.
+    """
+    django = getattr(sys.modules.get("django.conf"), "settings", None)
+    if django is None or not django.configured:
+        return {}
+    base = getattr(django, "BASE_DIR", None)
+    root = {"SOURCE_ROOT": os.fspath(base)} if isinstance(base, (str, os.PathLike)) else {}
+    return {**root, **check_django(getattr(django, "JS_HOST", {}))}
+
+
+def check_django(given: object) -> dict[str, object]:
+    """The values of JS_HOST in the form that is kept. Raises ConfigError, which says where they come from."""
+    if not isinstance(given, dict):
+        raise ConfigError(f"JS_HOST in Django's settings must be a dict, not {given!r} ({type(given).__name__}).")
+    try:
+        return {name: find_setting(str(name)).kind.check(name, value) for name, value in given.items()}
+    except ConfigError as error:
+        raise ConfigError(f"JS_HOST in Django's settings: {error}") from None
 
 
 def find_setting(name: str) -> Setting:

@@ -10,6 +10,7 @@
     │       └── WorkerDied                  it ended with the call in its hands
     ├── FunctionError                       the JavaScript function threw
     ├── FunctionTimeout (TimeoutError)      no result before the deadline
+    ├── QueueFull                           more calls wait for a worker than may
     ├── UnexpectedResponse                  what answered does not speak as a host does
     ├── PayloadTooLarge (ValueError)        data or result is over the host's limit
     └── ValueNotSupported (TypeError)       a value that can not cross between the languages
@@ -38,6 +39,7 @@ __all__ = [
     "NodeNotFound",
     "PayloadTooLarge",
     "ProcessError",
+    "QueueFull",
     "StartError",
     "UnexpectedResponse",
     "UnknownFunction",
@@ -135,6 +137,10 @@ class FunctionTimeout(JSHostError, TimeoutError):
     def __init__(self, message: str = "", *, stack: str | None = None, maybe_executed: bool | None = None) -> None:
         super().__init__(message, maybe_executed=maybe_executed)
         self.stack = stack
+
+
+class QueueFull(JSHostError):
+    """All workers have as many calls as they may, and as many wait already as may: this one did not run."""
 
 
 class UnexpectedResponse(JSHostError):

@@ -8,8 +8,8 @@ from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Generic, TypeVar, overload
+    from collections.abc import Generator, Iterable, Sequence
+    from typing import Any, Generic, Self, TypeVar, overload
 
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
@@ -57,6 +57,7 @@ class Function(Base[T]):
     timeout: float | None = None
     exception_cls: type[Exception] | None = None
     returns: object = None
+    _key: int | None = None
 
     if TYPE_CHECKING:
 
@@ -133,6 +134,100 @@ class Function(Base[T]):
         """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
         return self._run(data, fields, Response)  # type: ignore[no-any-return]
 
+    def stream(self, data: object = _NOTHING, /, **fields: object) -> Generator[T, None, None]:
+        """Call the function and give its result in parts, as they come.
+
+            for chunk in page.stream(url="/"):
+                response.write(chunk)
+
+        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
+        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
+        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
+        """
+        value = fields if data is _NOTHING else _data(data, fields)
+        host = self.host or self.get_host()
+        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
+
+    def map(
+        self,
+        rows: Iterable[object],
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        progress: bool | str = False,
+    ) -> Generator[T, None, None]:
+        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
+
+            for html in render_page.map(pages):
+                ...
+
+            dict(zip(names, shout.map(names)))
+
+        `rows` may be any iterable, also an endless one: each row is the data of one call, like the one argument of
+        `function(row)`. It is read in this thread as results are taken, never further ahead of them than the window.
+        `window` is how many calls one worker is given at a time. By default it begins at 16 and follows the calls: tiny
+        ones go out by the hundred, slow ones stay balanced between the workers. With `ordered=False` results are
+        given as they come.
+
+        A call that fails raises, at its turn, what calling the function does, and ends the map; with
+        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
+        each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
+        calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
+        """
+        if window is not None and (type(window) is not int or window < 1):
+            raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
+        decode = self._decode or self._decoder()
+        host, iterator = self.host or self.get_host(), iter(rows)
+
+        def on_error(error: Exception) -> object:
+            found = self._own(error)
+            if return_exceptions:
+                return found
+            raise found
+
+        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
+        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
+            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
+        )
+        if not progress:
+            return results
+        from .utils.progress import with_progress
+
+        return with_progress(results, rows, progress)
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        exception_cls: type[Exception] | None = None,
+        returns: object = None,
+        key: object = None,
+    ) -> Self:
+        """The same function with other options; those that are None stay as they are.
+
+        Calls with one `key` (whatever has a stable `repr`, such as a str or an int) go to one worker, as long as the
+        number of workers is the same: what that worker has cached for the key is found again.
+
+            render.with_options(key=user.id)(props)
+        """
+        from copy import copy  # late, like what follows: most programs never need it
+
+        from ._client.routing import number_of
+
+        other = copy(self)
+        if timeout is not None:
+            _check_timeout(timeout)
+            other.timeout = timeout
+        if exception_cls is not None:
+            other.exception_cls = exception_cls
+        if returns is not None:
+            other.returns, other._decode = returns, None
+        if key is not None:
+            other._key = number_of(key)
+        return other
+
     def get_host(self) -> JSHost:
         """The host that has the function: the one it was given, or the default host."""
         if self.host is None:
@@ -157,11 +252,26 @@ class Function(Base[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
-            return host.call(self._name, value, timeout, decode)
+            return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
+
+    def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
+        assert self.exception_cls is not None
+        try:
+            yield from parts
+        except FunctionError as error:
+            raise self.exception_cls(str(error)) from error
+
+    def _own(self, error: Exception) -> Exception:
+        """The error that the caller is to see."""
+        if self.exception_cls is None or not isinstance(error, FunctionError):
+            return error
+        own = self.exception_cls(str(error))
+        own.__cause__ = error
+        return own
 
     def _decoder(self) -> Decoder:
         from ._wire import results

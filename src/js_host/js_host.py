@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import sys
 
-from .conf import settings
+from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
 from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
     from ._client.http import HttpLink
     from ._client.pool import Pool
+    from ._client.turns import OnError
     from ._homes.managed import ManagedHome
-    from ._homes.options import HostOptions
+    from ._homes.options import CallOptions, HostOptions
     from ._homes.owned import OwnedHome
     from ._homes.remote import RemoteHome
     from ._wire.results import Decoder
@@ -44,9 +45,11 @@ class JSHost:
     that runs already at `root_url`, or at the address and port of the config: it is connected to when a function is
     first called, or by `connect()`.
 
-    `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers`, `path_to_node`,
-    `node_args`, `start_timeout` (seconds) and `spin` (poll for answers before sleeping) are, by default, the
-    settings of those names.
+    `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers` (a number, or "auto": one
+    for each processor), `path_to_node`, `node_args`, `start_timeout` (seconds), `spin` (poll for answers before
+    sleeping), `concurrency` (how many calls each worker is given at a time: 1 for work that keeps it busy; None for
+    any number) and `queue_size` (how many calls may wait then; one more is QueueFull) are, by default, the settings
+    of those names.
     """
 
     def __init__(
@@ -55,14 +58,17 @@ class JSHost:
         *,
         root_url: str | None = None,
         managed: bool = False,
-        workers: int | None = None,
+        workers: int | str | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
         start_timeout: float | None = None,
         spin: bool | None = None,
+        concurrency: int | None = None,
+        queue_size: int | None = None,
     ) -> None:
-        if workers is not None and (type(workers) is not int or workers < 1):
-            raise ConfigError(f"workers must be a whole number from 1, not {workers!r}.")
+        for name, value in (("workers", workers), ("concurrency", concurrency), ("queue_size", queue_size)):
+            if value is not None:
+                find_setting(name.upper()).kind.check(name, value)
         if managed and root_url:
             raise ConfigError("A managed host has no root_url: the manager decides where it listens.")
         self._config_file = None if config_file is None else os.path.abspath(config_file)
@@ -73,6 +79,8 @@ class JSHost:
         self._node_args = node_args
         self._start_timeout = start_timeout
         self._spin = spin
+        self._concurrency = concurrency
+        self._queue_size = queue_size
         self._home: Home | None = None
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
@@ -103,13 +111,41 @@ class JSHost:
 
         return Function(name, self, timeout, returns=returns)
 
-    def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+    def call(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            message = f"{name.decode()} was given {timeout} s: its deadline had passed."
-            raise FunctionTimeout(message, maybe_executed=False)
+            raise _too_late(name, timeout)
         link = self._link or self._connected().link
-        return link.call(name, value, timeout, decode)
+        return link.call(name, value, timeout, decode, key)
+
+    def stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> Generator[object, None, None]:
+        """The same for a result in parts. `Function.stream` is the comfortable way."""
+        if timeout is not None and not timeout > 0:
+            raise _too_late(name, timeout)
+        link = self._link or self._connected().link
+        return link.stream(name, value, timeout, decode, key)
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """The same for many rows. `Function.map` is the comfortable way."""
+        if timeout is not None and not timeout > 0:
+            raise _too_late(name, timeout)
+        link = self._link or self._connected().link
+        return link.map(name, rows, timeout, decode, on_error, key, window=window, ordered=ordered)
 
     # Starting and stopping.
 
@@ -262,8 +298,18 @@ class JSHost:
         from ._homes.options import HostOptions
 
         return HostOptions(
-            self.config_file, self._workers, self._path_to_node, self._node_args, self._start_timeout, self._spin
+            self.config_file,
+            self._workers,
+            self._path_to_node,
+            self._node_args,
+            self._start_timeout,
+            self._call_options(),
         )
+
+    def _call_options(self) -> CallOptions:
+        from ._homes.options import CallOptions
+
+        return CallOptions(self._spin, self._concurrency, self._queue_size)
 
     def _owned_home(self) -> OwnedHome:
         from ._homes.owned import OwnedHome
@@ -280,10 +326,11 @@ class JSHost:
         from ._homes.remote import RemoteHome
 
         advice = (
-            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`, or let this program have "
-            "one of its own: `with JSHost(config_file) as host: …`."
+            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`; or, in development, have "
+            "a manager start it: USE_MANAGER=True; or let this program have one of its own: "
+            "`with JSHost(config_file) as host: …`."
         )
-        return RemoteHome(self.get_url(), settings.SPIN if self._spin is None else self._spin, advice)
+        return RemoteHome(self.get_url(), self._call_options(), advice)
 
     def _manager(self) -> JSHostManager:
         from .manager import JSHostManager
@@ -328,3 +375,7 @@ class JSHost:
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout)
+
+
+def _too_late(name: bytes, timeout: float) -> FunctionTimeout:
+    return FunctionTimeout(f"{name.decode()} was given {timeout} s: its deadline had passed.", maybe_executed=False)

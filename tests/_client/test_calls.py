@@ -167,7 +167,7 @@ def test_a_worker_that_dies_in_a_call_is_told_and_the_call_is_not_repeated(host:
 def test_a_call_that_runs_while_the_host_is_stopped_is_finished(host: Any, spin: bool, wait_for: Any) -> None:
     started = host(spin=spin)
     results: list[object] = []
-    lane = started._link._lanes[0]
+    lane = started._link.lanes[0]
     later = started.function("later")
     assert later(0) == "late"
     thread = threading.Thread(target=lambda: results.append(later(300)))
@@ -183,7 +183,7 @@ def test_a_call_that_runs_while_the_host_is_stopped_is_finished(host: Any, spin:
 
 def test_a_large_answer_leaves_whole_while_the_host_is_stopped(host: Any, wait_for: Any) -> None:
     started = host()
-    lane = started._link._lanes[0]
+    lane = started._link.lanes[0]
     late = started.function("lateText")
     results: list[Any] = []
     thread = threading.Thread(target=lambda: results.append(late(HUGE // 2)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from js_host._client.sync import GRACE
+from js_host._client.channel import GRACE
 from js_host._wire.frames import BYE, ERROR, HEADER, HELLO, RESULT
 from js_host.exceptions import (
     ConnectionError,
@@ -206,7 +206,7 @@ def test_a_connection_that_was_closed_while_idle_is_replaced_in_silence(evil: An
     server = evil(play)
     for number in range(1, 6):
         assert server.call() == number
-        connection = server.pool._lanes[0].idle[0]
+        connection = server.pool.lanes[0].idle[0]
         wait_for(lambda connection=connection: not connection.is_usable())
         connection.last_used = 0.0  # as if it had been idle for long
     assert len(server.calls) == 5

@@ -48,7 +48,7 @@ with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
     for number in range(50):
         assert echo(number) == number
     gc.collect()
-    lanes = host._link._lanes
+    lanes = host._link.lanes
     assert all(lane.load()[1] == 0 for lane in lanes), "connections that nobody uses count as busy"
     assert len(os.listdir("/proc/self/fd")) <= descriptors + 2 * len(lanes), "descriptors are left"
 print("well")

@@ -185,7 +185,7 @@ def test_logs_are_there_while_the_host_runs_and_after_it_has_stopped(shop: Shop)
     shop.host.stop()
     code, out, _ = shop.run("logs")
     assert code == 0
-    assert re.search(r"^20[\d-]+ [\d:.]+ worker 0 \(\d+\) (info|log): hello$", out, re.MULTILINE)
+    assert re.search(r"^20[\d-]+ [\d:.]+ worker 0 \(\d+\) print #\d+ (info|log): hello$", out, re.MULTILINE)
     assert len(shop.run("logs", "-n", "1")[1].splitlines()) == 1
     records = [json.loads(line) for line in shop.run("logs", "--json")[1].splitlines()]
     assert "hello" in [record["text"] for record in records]

@@ -59,6 +59,11 @@ test('the number of parameters decides the style, and a default ends the countin
   assert.deepEqual(styles.map((fn) => new FunctionEntry('f', fn).callbackStyle), [false, false, true, true, false, false])
 })
 
+test('a generator function gets its context as its second parameter, not a callback', () => {
+  const styles = [function * (a, b) { yield b }, async function * (a, b) { yield b }]
+  assert.deepEqual(styles.map((fn) => new FunctionEntry('f', fn).callbackStyle), [false, false])
+})
+
 test('a callback that is called at once costs no promise', async () => {
   const { result } = await once((data, cb) => { cb(null, data) }, 5)
   assert.equal(result(), 5)
@@ -157,7 +162,7 @@ test('an async function of two parameters that returns a value and does not call
 test('ten thousand callbacks that never come leave nothing behind but their promise', async () => {
   const { host, result } = await once((data, cb) => {})
   for (let i = 0; i < 10_000; i++) result()
-  assert.deepEqual(host.counters, { calls: 10_000, repeatedCallbacks: 0, lateErrors: 0 })
+  assert.deepEqual(host.counters, { calls: 10_000, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 })
 })
 
 test('only an object with a method then is a promise', () => {

@@ -5,12 +5,13 @@ import { test } from 'node:test'
 import { VERSION } from '../../src/js_host/runtime/host.mjs'
 import { hostOf, keepingLogger, RUNTIME } from './helper.mjs'
 
-test('the status is what the original tells: type, version, and the config with the names of the functions', async () => {
+test('the status is what the original tells: type, version, and the config with the names of the functions; and counters', async () => {
   const host = await hostOf({ port: 81, theme: 'dark', functions: { b () {}, a () {} }, extendHost () {} })
   assert.deepEqual(JSON.parse(JSON.stringify(host.status())), {
     type: 'Host',
     version: VERSION,
-    config: { address: '127.0.0.1', port: 81, requestDataLimit: 268435456, allowedHosts: [], theme: 'dark', functions: ['b', 'a'] }
+    config: { address: '127.0.0.1', port: 81, requestDataLimit: 268435456, allowedHosts: [], theme: 'dark', functions: ['b', 'a'] },
+    counters: { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
   })
 })
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+from .._homes.options import count_workers
 from ..conf import settings
 from ..exceptions import StartError
 from .common import find_config_file, read_status, seconds
@@ -26,7 +27,8 @@ DRAINED = 0
 def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("config", nargs="?", metavar="CONFIG", help="config file (default: host.config.js in this directory)")
-    add("--workers", type=count, default=settings.WORKERS, metavar="N", help="Node processes (default: %(default)s)")
+    add("--workers", type=count, default=str(settings.WORKERS), metavar="N",
+        help="Node processes; auto is one for each processor (default: %(default)s)")  # fmt: skip
     add("--address", help="where to listen, instead of the config's `address`")
     add("--port", type=port, help="port to listen on, instead of the config's `port`; 0 takes a free one")
     add("--start-timeout", type=seconds, default=settings.START_TIMEOUT, metavar="SECONDS",
@@ -37,10 +39,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def count(text: str) -> int:
-    """An argument that is a whole number from 1."""
-    if int(text) < 1:
+    """An argument that is a whole number from 1, or "auto"."""
+    if text != "auto" and int(text) < 1:
         raise ValueError(text)
-    return int(text)
+    return count_workers(text)
 
 
 def port(text: str) -> int:

@@ -14,6 +14,7 @@ from ..exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
+    JSHostError,
     PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
@@ -22,8 +23,11 @@ from ..exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from .._wire.results import Decoder
     from .address import Address
+    from .turns import OnError
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -36,8 +40,10 @@ class HttpLink:
         self.address = address
         self._idle: deque[_Connection] = deque()
 
-    def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
-        """Call a function and return its decoded result."""
+    def call(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> object:
+        """Call a function and return its decoded result. Which worker gets it is the host's to decide."""
         data, attachments = encode(value)
         if attachments is not None:
             raise ValueNotSupported(
@@ -48,6 +54,35 @@ class HttpLink:
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
         status, kind, body = self._request("POST", path, data, timeout)
         return _result(status, kind, body, name.decode(), decode)
+
+    def stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> Generator[object, None, None]:
+        """Plain HTTP has no streams."""
+        raise ValueNotSupported(
+            f"{name.decode()} can not be streamed: the host at {self.address} speaks plain HTTP only. "
+            "Call the function for its whole result, or call a host that speaks frames."
+        )
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """Call a function for each row, one after the other: plain HTTP has one call on a connection."""
+        for row in rows:
+            try:
+                result = self.call(name, row, timeout, decode)
+            except JSHostError as error:
+                result = on_error(error)
+            yield result
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""

@@ -7,11 +7,15 @@ from .address import Address
 from .http import HttpLink
 from .pool import Lane, Pool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .gate import Gate
 
-def open_link(url: str, *, spin: bool, timeout: float | None) -> Pool | HttpLink:
+
+def open_link(url: str, *, spin: bool, gate: Gate | None, timeout: float | None) -> Pool | HttpLink:
     """Connect to the host at a URL. Raises ConnectionError if none answers within `timeout` seconds."""
     address = Address.url(url)
-    pool = Pool([Lane(address)], spin=spin)
+    pool = Pool([Lane(address)], spin=spin, gate=gate)
     try:
         pool.status(timeout)
     except NotUpgraded:

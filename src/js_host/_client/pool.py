@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections import deque
 from time import monotonic
 
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, FunctionTimeout, HostWarning, WorkerDied
+from .channel import NotSent
+from .routing import choose
 from .spin import SPIN, can_spin
-from .sync import Connection, NotSent
+from .sync import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Protocol
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
     from .address import Address
+    from .gate import Gate
+    from .turns import OnError
 
     class Slot(Protocol):
         """A worker of this program's own: whether it is ready, and a connection that came with it."""
@@ -87,13 +92,14 @@ class Lane:
             if self.is_closed:
                 self.close()
         if connection.warnings:
-            self._warn(connection)
+            self.warn(connection)
 
-    def _warn(self, connection: Connection) -> None:
+    def warn(self, connection: Connection) -> None:
+        """Warn the program of what the worker wants it to know."""
         from warnings import warn
 
         while connection.warnings:
-            warn(connection.warnings.pop(), HostWarning, stacklevel=7)
+            warn(connection.warnings.pop(), HostWarning, stacklevel=_levels_up())
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
@@ -122,76 +128,145 @@ class Pool:
     """The connections of one program to one host.
 
     `lanes` are the ways to its workers; `explain` tells why a worker was lost; `spin` allows polling for
-    answers; `token` is said in each handshake.
+    answers; `token` is said in each handshake. `gate` limits the calls that a worker is given at a time.
     """
 
     def __init__(
-        self, lanes: Sequence[Lane], explain: Explain | None = None, *, spin: bool = True, token: str | None = None
+        self,
+        lanes: Sequence[Lane],
+        explain: Explain | None = None,
+        *,
+        spin: bool = True,
+        token: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
-        self._lanes = list(lanes)
+        self.lanes = list(lanes)
         self._explain = explain
         self._spin = SPIN if spin and can_spin() else 0.0
         self._token = token
+        self._gate = gate
         self.is_closed = False
         _pools.add(self)
 
-    def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
-        """Call a function on the least busy worker and return its decoded result.
+    def call(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> object:
+        """Call a function and return its decoded result: on the least busy worker, or the one of a `key`.
 
         A call that certainly did not run is tried again; one that may have run never is.
         """
-        lane = self._choose()
+        if self._gate is None:
+            return self._call(name, value, timeout, decode, key)
+        deadline = None if timeout is None else monotonic() + timeout
+        with self._gate.passing(self.lanes, key, timeout) as worker:
+            return self._call(name, value, _left(deadline), decode, worker)
+
+    def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
+        lane = choose(self.lanes, key)
         connection = lane.take()
         if connection is None:
-            return self._call_anew(name, value, timeout, decode)
+            return self._call_anew(name, value, timeout, decode, key)
         try:
             return connection.call(name, value, timeout, decode)
         except (NotSent, Stopping):
             pass
         except WorkerDied as error:
-            raise self._reason(lane, connection, error) from None
+            raise self.reason(lane, connection, error) from None
         finally:
             lane.give_back(connection)
-        return self._call_anew(name, value, timeout, decode)
+        return self._call_anew(name, value, timeout, decode, key)
 
-    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         """The same on new connections, as long as the call did not run and there is time."""
         deadline = None if timeout is None else monotonic() + timeout
         reason: JSHostError | None = None
         for _ in range(ATTEMPTS):
-            lane = self._choose()
+            lane = choose(self.lanes, key)
             try:
                 connection = self._connect(lane, _left(deadline))
             except ConnectionError as error:
-                reason = self._failure(lane) or error
+                reason = self.failure(lane) or error
                 continue
             try:
                 return connection.call(name, value, _left(deadline), decode)
             except (NotSent, Stopping) as error:
                 reason = error
             except WorkerDied as error:
-                raise self._reason(lane, connection, error) from None
+                raise self.reason(lane, connection, error) from None
             finally:
                 lane.give_back(connection)
         assert reason is not None
         raise reason
 
+    def stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> Generator[object, None, None]:
+        """Call a function and give the parts of its result as they are asked for, on a connection of its own."""
+        if self._gate is None:
+            yield from self._stream(name, value, timeout, decode, key)
+            return
+        with self._gate.passing(self.lanes, key, timeout) as worker:
+            yield from self._stream(name, value, timeout, decode, worker)
+
+    def _stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
+    ) -> Iterator[object]:
+        from .stream import stream
+
+        for attempt in range(1, ATTEMPTS + 1):
+            lane = choose(self.lanes, key)
+            connection = lane.take() or self._connect(lane, timeout)
+            try:
+                yield from stream(connection, name, value, timeout, decode)
+                return
+            except (NotSent, Stopping):  # it did not run
+                if attempt == ATTEMPTS:
+                    raise
+            except WorkerDied as error:
+                raise self.reason(lane, connection, error) from None
+            finally:
+                lane.give_back(connection)
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """Call a function for each row, many at once, and give the results: see `Function.map`."""
+        from .bulk import Bulk  # late: most programs never need it
+
+        return Bulk(
+            self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self._spin
+        ).results()
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many calls a worker is given at a time; None for any."""
+        return self._gate.line.concurrency if self._gate else None
+
     def use(self, lanes: Sequence[Lane]) -> None:
         """Go to other workers from now on."""
-        old, self._lanes = self._lanes, list(lanes)
+        old, self.lanes = self.lanes, list(lanes)
         for lane in old:
             lane.close()
 
     def begin(self) -> None:
         """Say hello to all workers while they start, so that the first call need not wait for it."""
-        for lane in self._lanes:
+        for lane in self.lanes:
             connection = self._begun(lane)
             if connection is not None:
                 lane.begun.append(connection)
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says, asked of any worker."""
-        lane = self._choose()
+        lane = choose(self.lanes)
         connection = self._connect(lane, timeout)
         try:
             return connection.status(timeout)
@@ -201,25 +276,25 @@ class Pool:
     def close(self) -> None:
         """Close all connections that are idle now, and the others when their calls end."""
         self.is_closed = True
-        for lane in self._lanes:
+        for lane in self.lanes:
             lane.close()
 
-    def _choose(self) -> Lane:
-        if len(self._lanes) == 1:
-            return self._lanes[0]
-        return min(self._lanes, key=Lane.load)
-
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
+        connection = self.reach(lane, timeout)
+        connection.greet(lane.address, CONNECT_TIMEOUT if timeout is None else timeout)
+        lane.connections.add(connection)
+        return connection
+
+    def reach(self, lane: Lane, timeout: float | None) -> Connection:
+        """A new connection on which a hello was sent, and its answer not yet read."""
         if self.is_closed:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
-        connection = self._begun(lane)
-        if connection is None:
-            connection = Connection.open(lane.address, limit, spin=self._spin, token=self._token)
-        else:
-            connection.greet(lane.address, limit)
-        lane.connections.add(connection)
-        return connection
+        return self._begun(lane) or Connection.reach(lane.address, limit, spin=self._spin, token=self._token)
+
+    def renew(self) -> bool:
+        """Make sure that the host is there. Returns whether its workers are others now."""
+        return False
 
     def _begun(self, lane: Lane) -> Connection | None:
         """The connection that came with the worker, with a hello on its way; None if it was taken before."""
@@ -230,14 +305,25 @@ class Pool:
         descriptor = lane.slot.take_connection() if lane.slot else None
         return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self._token)
 
-    def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
+    def reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
         known = self._explain and self._explain(lane, connection.hello.pid)
         return known or error
 
-    def _failure(self, lane: Lane) -> JSHostError | None:
+    def failure(self, lane: Lane) -> JSHostError | None:
         """The error that says why the worker can not be reached."""
         return self._explain(lane, 0) if self._explain else None
+
+
+def _levels_up() -> int:
+    """How many levels above our caller the program is that called us: a warning is for its line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def _left(deadline: float | None) -> float | None:
@@ -256,7 +342,7 @@ _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 def _forget_all() -> None:
     """After a fork, the child has copies of its parent's connections: two must never speak on one."""
     for pool in tuple(_pools):
-        for lane in pool._lanes:
+        for lane in pool.lanes:
             lane.forget()
 
 

@@ -68,7 +68,7 @@ class Spinner:
 
 def can_spin() -> bool:
     """Whether there are processors enough for both sides to be awake at once."""
-    return _processors() >= 2
+    return processors() >= 2
 
 
 def spin_time(allowed: bool) -> int:
@@ -76,7 +76,8 @@ def spin_time(allowed: bool) -> int:
     return int(SPIN * 1e6) if allowed and can_spin() else 0
 
 
-def _processors() -> float:
+def processors() -> float:
+    """The processors that this program may use, by its affinity and its container's quota."""
     try:
         allowed = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux

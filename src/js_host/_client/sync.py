@@ -7,10 +7,25 @@ complete exchange must close the connection, so that an answer never meets the w
 from __future__ import annotations
 
 import socket
-from struct import Struct
 from time import monotonic
 
-from .._wire.frames import BYE, CALL, ERROR, HEADER, LOG, MAX_ID, RESULT, RICH, STATUS, FrameReader, pack, rich_body
+from .._wire.frames import (
+    ASK,
+    BYE,
+    CALL,
+    CHUNK,
+    CREDIT,
+    END,
+    ERROR,
+    HEADER,
+    LOG,
+    MAX_ID,
+    RESULT,
+    RICH,
+    STATUS,
+    pack,
+    rich_body,
+)
 from .._wire.handshake import upgrade_answer, upgrade_request
 from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
 from .._wire.values import encode
@@ -22,7 +37,8 @@ from ..exceptions import (
     WorkerDied,
 )
 from .address import Address
-from .spin import SPIN, Spinner
+from .channel import LONGEST, Channel, NotSent
+from .spin import SPIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,77 +46,46 @@ if TYPE_CHECKING:
 
     from .._wire.frames import Buffer, Frame
     from .._wire.results import Decoder
-
-#: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
-GRACE = 0.6
+    from .._wire.rich import Attachments
+    from .questions import Performer
 
 #: Messages below this size are put together and sent at once; above it, copying costs more than a second part.
 SMALL = 16 * 1024
 
-#: How many buffers one `sendmsg` takes on every system.
-MAX_PARTS = 1000
-
 SOCKET_BUFFER = 1 << 20
 
-#: A timeout beyond this, in seconds, is none: 23 days.
-LONGEST = 2_000_000
-
-#: The longest hello of a worker, which says what the limit is from then on.
-MAX_HELLO = 16 * 1024 * 1024
-
-_TIMEVAL = Struct("@ll")
-_DONTWAIT = socket.MSG_DONTWAIT
-_WAITALL = socket.MSG_WAITALL
 _pack = HEADER.pack
 
 
-class NotSent(ConnectionError):
-    """The request did not leave whole, so nothing ran."""
-
-
-class Connection:
+class Connection(Channel):
     """One socket to a worker. `open` it, `call` on it, `close` it."""
 
-    __slots__ = (
-        "__weakref__",
-        "_id",
-        "_milliseconds",
-        "_reader",
-        "_socket",
-        "_timeout",
-        "draining",
-        "hello",
-        "in_exchange",
-        "last_used",
-        "spinner",
-        "spins",
-        "warnings",
-    )
+    __slots__ = ("_id", "draining", "hello", "in_exchange")
 
     def __init__(self, sock: socket.socket, spin: float) -> None:
-        self._socket = sock
-        self._reader = FrameReader(MAX_HELLO)
+        super().__init__(sock, spin)
         self._id = 0
-        self._timeout: float | None = -1.0
-        self._milliseconds = 0
-        self.spinner = Spinner(spin)
-        #: Whether to poll for the next answer.
-        self.spins = False
         #: A request is out and its answer not yet read whole: whoever leaves now must close the connection.
         self.in_exchange = False
         #: The worker is stopping: finish this call and go elsewhere.
         self.draining = False
-        self.last_used = 0.0
-        #: What the program is to be warned of, and was not yet.
-        self.warnings: list[str] = []
 
     @classmethod
     def open(
         cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
         """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
+        connection = cls.reach(address, timeout, spin=spin, token=token)
+        connection.greet(address, timeout)
+        return connection
+
+    @classmethod
+    def reach(
+        cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
+    ) -> Connection:
+        """Connect and say hello; `greet` waits for the answer. Raises as `open` does."""
         connection = cls(_connect(address, timeout), spin)
-        connection._set_timeout(timeout)
+        connection.set_timeout(timeout)
         try:
             if address.is_http:
                 connection._upgrade(address)
@@ -108,7 +93,6 @@ class Connection:
         except BaseException as error:
             connection.close()
             raise _unanswered(address, timeout, error) from None
-        connection.greet(address, timeout)
         return connection
 
     @classmethod
@@ -123,7 +107,7 @@ class Connection:
 
     def greet(self, address: Address, timeout: float | None) -> None:
         """Wait for the worker's hello. Without one in `timeout` seconds: closes, and raises ConnectionError."""
-        self._set_timeout(timeout)
+        self.set_timeout(timeout)
         try:
             self.hello = read_hello(self._read_frame(None if timeout is None else monotonic() + timeout))
         except BaseException as error:
@@ -142,26 +126,6 @@ class Connection:
         if rest:
             raise UnexpectedResponse("The host spoke frames before it was greeted.", maybe_executed=False)
 
-    def close(self) -> None:
-        """Close the socket: calls that run on it are aborted."""
-        self._socket.close()
-
-    def is_usable(self) -> bool:
-        """Whether the connection, idle until now, can carry a call. Takes note of what the worker said meanwhile."""
-        try:
-            while count := self._socket.recv_into(self._reader.get_buffer(), 0, _DONTWAIT):
-                frame = self._reader.received(count)
-                while frame is not None:
-                    if frame.kind != LOG:
-                        return False  # a goodbye
-                    self.warnings.append(read_log(frame.body))
-                    frame = self._reader.next_frame()
-        except BlockingIOError:
-            return True
-        except (OSError, UnexpectedResponse):
-            pass
-        return False
-
     def call(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
         """Call a function and return its decoded result.
 
@@ -169,40 +133,53 @@ class Connection:
         `in_exchange` says whether the connection must be closed.
         """
         text, attachments = encode(value)
-        self._id = id = self._id % MAX_ID + 1
         if timeout != self._timeout:
-            self._set_timeout(timeout)
-        milliseconds = self._milliseconds
-        if attachments is None:
-            length = len(name) + len(text)
-            if length > self.hello.limit:
-                raise self._too_large(name, length)
-            head = _pack(length, id, CALL, 0, len(name), milliseconds) + name
-            parts: Sequence[Buffer] = (head + text,) if length < SMALL else (head, text)
-        else:
-            parts = self._rich_parts(id, name, milliseconds, text, attachments)
+            self.set_timeout(timeout)
+        if attachments is not None:
+            return self._call_rich(name, text, attachments, timeout, decode)
+        self._id = id = self._id % MAX_ID + 1
+        length = len(name) + len(text)
+        if length > self.hello.limit:
+            raise self._too_large(name, length)
+        head = _pack(length, id, CALL, 0, len(name), self._milliseconds) + name
         self.in_exchange = True
-        self._send(parts)
+        self._send((head + text,) if length < SMALL else (head, text))
         return self._answer(id, name, timeout, decode)
+
+    def _call_rich(
+        self, name: bytes, text: bytes, attachments: Attachments, timeout: float | None, decode: Decoder
+    ) -> object:
+        performer = self.begin_call(name, text, attachments)
+        try:
+            return self._answer(self._id, name, timeout, decode, performer)
+        finally:
+            performer.close()
+
+    def begin_call(self, name: bytes, text: bytes, attachments: Attachments | None, flags: int = 0) -> Performer:
+        """Send any call. Gives who answers its questions, to be closed at its end."""
+        from .._wire.questions import Questions
+        from .questions import Performer
+
+        self._id = id = self._id % MAX_ID + 1
+        body: Sequence[Buffer] = (text,)
+        if attachments is not None:
+            body, flags = rich_body(text, attachments), flags | RICH
+        length = len(name) + sum(map(len, body))
+        if length > self.hello.limit:
+            raise self._too_large(name, length)
+        self.in_exchange = True
+        self._send([pack(id, CALL, flags, name, self._milliseconds, body) + body[0], *body[1:]])
+        return Performer(Questions(id, [] if attachments is None else attachments.references, self.hello.limit))
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""
         from .._wire.values import decode
 
-        self._set_timeout(timeout)
+        self.set_timeout(timeout)
         self._id = id = self._id % MAX_ID + 1
         self.in_exchange = True
         self._send((_pack(0, id, STATUS, 0, 0, 0),))
         return self._answer(id, b"status", timeout, decode)
-
-    def _rich_parts(
-        self, id: int, name: bytes, milliseconds: int, text: bytes, attachments: Sequence[Buffer]
-    ) -> Sequence[Buffer]:
-        body = rich_body(text, attachments)
-        length = len(name) + sum(map(len, body))
-        if length > self.hello.limit:
-            raise self._too_large(name, length)
-        return [pack(id, CALL, RICH, name, milliseconds, body) + body[0], *body[1:]]
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
         return PayloadTooLarge(
@@ -211,101 +188,69 @@ class Connection:
             maybe_executed=False,
         )
 
-    def _send(self, parts: Sequence[Buffer]) -> None:
-        """Send all parts. A frame that did not leave whole never runs, whatever the reason."""
-        try:
-            if len(parts) == 1:
-                self._socket.sendall(parts[0])
-            else:
-                self._send_parts(parts)
-        except BlockingIOError:
-            raise FunctionTimeout(
-                "The worker did not take the request before the deadline.", maybe_executed=False
-            ) from None
-        except OSError as error:
-            raise NotSent(f"The connection to the worker broke before the request was sent: {error}") from None
-
-    def _send_parts(self, parts: Sequence[Buffer]) -> None:
-        for start in range(0, len(parts), MAX_PARTS):
-            group = parts[start : start + MAX_PARTS]
-            sent = self._socket.sendmsg(group)
-            for part in group:
-                if sent < len(part):
-                    self._socket.sendall(memoryview(part)[sent:] if sent else part)
-                sent = max(sent - len(part), 0)
-
-    def _answer(self, id: int, name: bytes, timeout: float | None, decode: Decoder) -> object:
-        """Read until the answer to call `id`; answers to others are dropped."""
+    def _answer(
+        self, id: int, name: bytes, timeout: float | None, decode: Decoder, performer: Performer | None = None
+    ) -> object:
+        """Read until the answer to call `id`."""
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             frame = self._read_frame(deadline)
-            if frame.id == id:
-                if frame.kind == RESULT:
-                    self.in_exchange = False
-                    return decode(frame.body, frame.attachments)
-                if frame.kind == ERROR:
-                    self.in_exchange = False
-                    raise read_error(frame.body, name.decode())
-                raise UnexpectedResponse(f"A frame of an unknown kind came in: {frame.kind}.")
-            if frame.kind == LOG:
-                self.warnings.append(read_log(frame.body))
-            elif frame.kind == BYE:
-                self._said_bye(read_bye(frame.body), name.decode(), deadline)
+            if frame.id != id:
+                self._aside(frame, name, deadline)
+            elif frame.kind == RESULT:
+                self.in_exchange = False
+                return decode(frame.body, frame.attachments)
+            elif frame.kind == ERROR:
+                self.in_exchange = False
+                raise read_error(frame.body, name.decode(), performer.faults if performer else None)
+            else:
+                self._answer_question(frame, performer)
+
+    def next_part(self, name: bytes, timeout: float | None, performer: Performer) -> Frame:
+        """The next frame of a stream: a CHUNK, the END, or the RESULT of a function that gave no stream. Or raises."""
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            frame = self._read_frame(deadline)
+            if frame.id != self._id:
+                self._aside(frame, name, deadline)
+            elif frame.kind == CHUNK:
+                return frame
+            elif frame.kind in (END, RESULT):
+                self.in_exchange = False
+                return frame
+            elif frame.kind == ERROR:
+                self.in_exchange = False
+                raise read_error(frame.body, name.decode(), performer.faults)
+            else:
+                self._answer_question(frame, performer)
+
+    def give_credit(self, count: int) -> None:
+        """Let so many more bytes of the stream come."""
+        self._reply([_pack(0, self._id, CREDIT, 0, 0, count)])
+
+    def _aside(self, frame: Frame, name: bytes, deadline: float | None) -> None:
+        """A frame that is not of the call. Answers to others are dropped."""
+        if frame.kind == LOG:
+            self.warnings.append(read_log(frame.body))
+        elif frame.kind == BYE:
+            self._said_bye(read_bye(frame.body), name.decode(), deadline)
+
+    def _answer_question(self, frame: Frame, performer: Performer | None) -> None:
+        if frame.kind != ASK or performer is None:
+            raise UnexpectedResponse(f"A frame came in that does not belong there, of the kind {frame.kind}.")
+        self._reply(performer.answer(frame))
+
+    def _reply(self, parts: Sequence[Buffer]) -> None:
+        """Send what belongs to a call that runs already."""
+        try:
+            self._send(parts)
+        except (NotSent, FunctionTimeout) as error:
+            raise WorkerDied(f"The connection to the worker broke in the middle of a call: {error}") from None
 
     def _said_bye(self, bye: Bye, function: str, deadline: float | None) -> None:
         if bye.reason != "draining":
             raise bye.error(function, deadline is not None and monotonic() >= deadline)
         self.draining = True
-
-    def _read_frame(self, deadline: float | None) -> Frame:
-        reader = self._reader
-        if reader.end and (frame := reader.next_frame()) is not None:
-            return frame
-        frame = reader.received(self._receive(reader.get_buffer()))
-        while frame is None:
-            if deadline is not None and monotonic() > deadline + GRACE:
-                raise _late()
-            frame = reader.received(self._read(reader.get_buffer(), _WAITALL if reader.is_large else 0))
-        return frame
-
-    def _receive(self, buffer: memoryview) -> int:
-        """Read the first bytes of an answer: poll a little before sleeping, where that is likely to pay."""
-        if not self.spins:
-            return self._read(buffer)
-        receive = self._socket.recv_into
-        start = monotonic()
-        end = start + self.spinner.span
-        while True:
-            try:
-                count = receive(buffer, 0, _DONTWAIT)
-            except BlockingIOError:
-                if monotonic() < end:
-                    continue
-                count = self._read(buffer)
-                self.spinner.failed(start, monotonic())
-            except OSError as error:
-                raise _lost(error) from None
-            else:
-                self.spinner.succeeded(start, monotonic())
-            return count or _ended()
-
-    def _read(self, buffer: memoryview, flags: int = 0) -> int:
-        try:
-            return self._socket.recv_into(buffer, 0, flags) or _ended()
-        except BlockingIOError:
-            raise _late() from None
-        except OSError as error:
-            raise _lost(error) from None
-
-    def _set_timeout(self, timeout: float | None) -> None:
-        # In the kernel, since Python's own timeouts make every call poll first.
-        self._timeout = timeout
-        limit = None if timeout is None or timeout > LONGEST else timeout
-        self._milliseconds = 0 if limit is None else int(limit * 1000) or 1
-        seconds = 0.0 if limit is None else limit + GRACE
-        value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
 
 def _connect(address: Address, timeout: float | None) -> socket.socket:
@@ -333,15 +278,3 @@ def _unanswered(address: Address, timeout: float | None, error: BaseException) -
     if isinstance(error, (OSError, WorkerDied)) and not isinstance(error, Stopping):
         return ConnectionError(f"The host at {address} did not answer: {error}")
     return error
-
-
-def _ended() -> int:
-    raise WorkerDied("The worker closed the connection before it answered.")
-
-
-def _lost(error: OSError) -> WorkerDied:
-    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")
-
-
-def _late() -> FunctionTimeout:
-    return FunctionTimeout("The worker gave no sign before the deadline.")

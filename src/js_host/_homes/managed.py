@@ -10,13 +10,13 @@ from ..utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from typing import Any
 
     from .._manager.client import Lease
     from .._manager.follow import Follow
     from .._wire.results import Decoder
-    from .options import HostOptions
+    from .options import CallOptions, HostOptions
 
 __all__ = ["ManagedHome"]
 
@@ -36,7 +36,7 @@ class ManagedHome:
         self._lock = ForkLock()
         self._lease: Lease | None = None
         self._follow: Follow | None = None
-        self.link = _ManagedPool(self, spin=options.spin)
+        self.link = _ManagedPool(self, options.calls)
         self.hold()
 
     @property
@@ -78,7 +78,7 @@ class ManagedHome:
             "workers": self._options.workers,
             "path_to_node": self._options.path_to_node,
             "node_args": self._options.node_args,
-            "spin": self._options.spin_time,
+            "spin": self._options.calls.spin_time,
             "start_timeout": self._options.start_timeout,
         }
 
@@ -125,16 +125,25 @@ class ManagedHome:
 class _ManagedPool(Pool):
     """A pool that makes sure of the lease before it opens connections."""
 
-    def __init__(self, home: ManagedHome, *, spin: bool) -> None:
-        super().__init__([], home.explain, spin=spin)
+    def __init__(self, home: ManagedHome, calls: CallOptions) -> None:
+        super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
 
-    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+    def renew(self) -> bool:
+        return self._home.hold()
+
+    def stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> Generator[object, None, None]:
+        self._home.hold()
+        yield from super().stream(name, value, timeout, decode, key)
+
+    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         self._home.hold()
         try:
-            return super()._call_anew(name, value, timeout, decode)
+            return super()._call_anew(name, value, timeout, decode, key)
         except ConnectionError as error:
             # The host moved, or its manager ended, at this very moment. What did not run is done where it is now.
             if error.maybe_executed or self.is_closed or not self._home.hold():
                 raise
-        return super()._call_anew(name, value, timeout, decode)
+        return super()._call_anew(name, value, timeout, decode, key)

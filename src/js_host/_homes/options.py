@@ -1,41 +1,69 @@
-"""How a host is to be started: what was given to JSHost, and the settings for the rest."""
+"""How a host is to be started and called: what was given to JSHost, and the settings for the rest."""
 
 from __future__ import annotations
 
 import os
 
-from .._client.spin import spin_time
+from .._client.spin import processors, spin_time
 from ..conf import settings
 from ..exceptions import ConfigError
 
-__all__ = ["HostOptions"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._client.gate import Gate
+
+__all__ = ["CallOptions", "HostOptions", "count_workers"]
 
 
-class HostOptions:
-    """The config file, checked to be there, and how to run it. `start_timeout` is in seconds."""
+class CallOptions:
+    """How to call: whether to `spin`, and how many calls a worker is given at a time (`concurrency`; None: any)."""
 
-    __slots__ = ("config_file", "forward_logs", "node_args", "path_to_node", "spin", "start_timeout", "workers")
+    __slots__ = ("concurrency", "queue_size", "spin")
 
-    def __init__(
-        self,
-        config_file: str,
-        workers: int | None,
-        path_to_node: str | None,
-        node_args: tuple[str, ...] | list[str] | None,
-        start_timeout: float | None,
-        spin: bool | None,
-    ) -> None:
-        if not os.path.isfile(config_file):
-            raise ConfigError(f"There is no config file {config_file}. Write one with `js-host init`, or name yours.")
-        self.config_file = config_file
-        self.workers = workers or settings.WORKERS
-        self.path_to_node = path_to_node or settings.PATH_TO_NODE
-        self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
-        self.start_timeout = start_timeout or settings.START_TIMEOUT
+    def __init__(self, spin: bool | None, concurrency: int | None, queue_size: int | None) -> None:
         self.spin = settings.SPIN if spin is None else spin
-        self.forward_logs = settings.FORWARD_LOGS
+        self.concurrency = concurrency or settings.CONCURRENCY
+        self.queue_size = settings.QUEUE_SIZE if queue_size is None else queue_size
 
     @property
     def spin_time(self) -> int:
         """How long a worker keeps turning for the next call, in microseconds."""
         return spin_time(self.spin)
+
+    def gate(self) -> Gate | None:
+        """What holds back the calls for which no worker has room; None without a limit."""
+        if self.concurrency is None:
+            return None
+        from .._client.gate import Gate  # late: few programs want a limit
+
+        return Gate(self.concurrency, self.queue_size)
+
+
+class HostOptions:
+    """The config file, checked to be there, and how to run it. `start_timeout` is in seconds."""
+
+    __slots__ = ("calls", "config_file", "forward_logs", "node_args", "path_to_node", "start_timeout", "workers")
+
+    def __init__(
+        self,
+        config_file: str,
+        workers: int | str | None,
+        path_to_node: str | None,
+        node_args: tuple[str, ...] | list[str] | None,
+        start_timeout: float | None,
+        calls: CallOptions,
+    ) -> None:
+        if not os.path.isfile(config_file):
+            raise ConfigError(f"There is no config file {config_file}. Write one with `js-host init`, or name yours.")
+        self.config_file = config_file
+        self.workers = count_workers(workers or settings.WORKERS)
+        self.path_to_node = path_to_node or settings.PATH_TO_NODE
+        self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
+        self.start_timeout = start_timeout or settings.START_TIMEOUT
+        self.calls = calls
+        self.forward_logs = settings.FORWARD_LOGS
+
+
+def count_workers(wanted: int | str) -> int:
+    """As many as wanted; "auto" is one for each processor that this program may use."""
+    return max(1, int(processors())) if wanted == "auto" else int(wanted)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .._client.pool import Lane, Pool
     from ..exceptions import JSHostError
-    from .options import HostOptions
+    from .options import CallOptions, HostOptions
 
 __all__ = ["OwnedHome"]
 
@@ -33,24 +33,24 @@ class OwnedHome:
                 node_args=options.node_args,
                 start_timeout=options.start_timeout,
                 shared_unix=True,
-                worker_args=("--spin", str(options.spin_time)),
+                worker_args=("--spin", str(options.calls.spin_time)),
             )
         )
         self._supervisor.begin()
-        self.link = self._begin_pool(options.spin)  # while Node boots
+        self.link = self._begin_pool(options.calls)  # while Node boots
         try:
             self._supervisor.wait_until_ready()
         except BaseException:
             self.link.close()
             raise
 
-    def _begin_pool(self, spin: bool) -> Pool:
+    def _begin_pool(self, calls: CallOptions) -> Pool:
         from .. import function  # noqa: F401  every program will want it
         from .._client.address import Address
         from .._client.pool import Lane, Pool
 
         lanes = [Lane(Address.unix(slot.address), slot) for slot in self._supervisor.slots]
-        pool = Pool(lanes, self._explain, spin=spin)
+        pool = Pool(lanes, self._explain, spin=calls.spin, gate=calls.gate())
         pool.begin()
         return pool
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .options import CallOptions
+
 __all__ = ["RemoteHome"]
 
 
@@ -19,10 +21,10 @@ class RemoteHome:
 
     is_own = False
 
-    def __init__(self, root_url: str, spin: bool, advice: str) -> None:
+    def __init__(self, root_url: str, calls: CallOptions, advice: str) -> None:
         self._root_url = root_url
         try:
-            self.link = open_link(root_url, spin=spin, timeout=settings.FUNCTION_TIMEOUT)
+            self.link = open_link(root_url, spin=calls.spin, gate=calls.gate(), timeout=settings.FUNCTION_TIMEOUT)
         except ConnectionError as error:
             raise ConnectionError(f"{error} {advice}") from None
 

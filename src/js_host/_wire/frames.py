@@ -22,10 +22,19 @@ HEADER_SIZE = HEADER.size
 MAX_ID = 0xFFFF_FFFF
 MAX_LENGTH = 0xFFFF_FFFF
 
-HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS = range(11)
+HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS, ASK, ANSWER, FAULT = range(14)
 
 #: Flag: the body is a table of sizes, JSON with tags, and attachments.
 RICH = 1
+#: Flag of a CALL: its result is taken in parts.
+STREAM = 2
+#: Flag of a CALL: its deadline counts from the moment that its function starts.
+PATIENT = 4
+
+#: How many bytes of a stream may be on their way before the client gives credit for more.
+STREAM_WINDOW = 512 * 1024
+#: What a part of a stream takes of that at least.
+LEAST_COST = 16 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
 READ_SIZE = 64 * 1024
@@ -69,6 +78,14 @@ def rich_body(text: bytes, attachments: Sequence[Buffer]) -> list[Buffer]:
     sizes = [len(part) for part in attachments]
     table = Struct(f"<{1 + len(sizes)}I").pack(len(sizes), *sizes)
     return [table + text, *attachments]
+
+
+def cost(frame: Frame) -> int:
+    """What a CHUNK takes of its stream's credit: its length, but not nothing for a small one."""
+    length = len(frame.body)
+    if frame.attachments is not None:
+        length += 4 + 4 * len(frame.attachments) + sum(map(len, frame.attachments))
+    return max(length, LEAST_COST)
 
 
 def split_rich(body: memoryview) -> tuple[memoryview, list[bytes]]:

@@ -16,11 +16,13 @@ from ..exceptions import (
     ValueNotSupported,
     WorkerDied,
 )
-from .frames import BYE, HELLO, MAX_LENGTH, Frame, pack
+from .frames import BYE, FAULT, HEADER, HELLO, MAX_LENGTH, Frame, pack
 from .values import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .frames import Buffer
 
 PROTOCOL = 1
@@ -70,6 +72,7 @@ class _Error(msgspec.Struct, rename="camel"):
     fields: dict[str, object] | None = None
     value: object = None
     maybe_executed: bool = True
+    fault: int | None = None
 
 
 class Stopping(ProcessError):
@@ -130,14 +133,37 @@ def read_log(body: Buffer) -> str:
         raise UnexpectedResponse(f"A message came in that is not understood: {error}.") from None
 
 
-def read_error(body: Buffer, function: str) -> JSHostError:
-    """The exception that an ERROR frame stands for, to be raised by the call of `function`."""
+def fault_frame(id: int, question: int, error: BaseException) -> bytes:
+    """The answer to a question of call `id` that raised: what JavaScript is to throw."""
+    import traceback  # late: most programs never need it
+
+    stack = "".join(traceback.format_exception(error)).rstrip()
+    says = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
+    body = msgspec.json.encode({key: text.encode("utf-8", "replace").decode() for key, text in says.items()})
+    return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as problem:
+        return f"its message can not be had: {type(problem).__name__}"
+
+
+def read_error(body: Buffer, function: str, faults: Mapping[int, BaseException] | None = None) -> JSHostError:
+    """The exception that an ERROR frame stands for, to be raised by the call of `function`.
+
+    `faults` are the exceptions that its questions to the program raised: one may have come back.
+    """
     try:
         error = msgspec.convert(decode(body), _Error)
         kind = _KINDS.get(error.type)
         if kind is not None:
             return kind(f"{function}: {error.message}", maybe_executed=error.maybe_executed)
-        return _function_error(error, function)
+        found = _function_error(error, function)
+        if faults and error.fault is not None and error.fault in faults:
+            found.__cause__ = faults[error.fault]
+        return found
     except (msgspec.ValidationError, UnexpectedResponse, RecursionError) as problem:
         return UnexpectedResponse(f"An error came in that is not understood: {problem}")
 

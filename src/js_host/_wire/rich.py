@@ -43,9 +43,18 @@ _ARRAY_KINDS |= {code: f"uint{8 * array.array(code).itemsize}" for code in "ILQ"
 ARRAY_CODES = {kind: code for code, kind in _ARRAY_KINDS.items()}
 
 
-def encode(value: object) -> tuple[bytes, Sequence[Buffer]]:
+class Attachments(list["Buffer"]):
+    """What travels after the JSON. `references` are the callables and iterators, which do not travel at all."""
+
+    __slots__ = ("references",)
+
+    def __init__(self, references: list[object] | None = None) -> None:
+        self.references = [] if references is None else references
+
+
+def encode(value: object, references: list[object] | None = None) -> tuple[bytes, Attachments]:
     """The tagged JSON text of any value that can cross, and its attachments."""
-    encoder = _Encoder()
+    encoder = _Encoder(Attachments(references))
     try:
         tree = encoder.run(value)
         return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii"), encoder.attachments
@@ -69,8 +78,8 @@ class _Encoder:
 
     __slots__ = ("_ids", "_open", "_path", "attachments")
 
-    def __init__(self) -> None:
-        self.attachments: list[Buffer] = []
+    def __init__(self, attachments: Attachments) -> None:
+        self.attachments = attachments
         self._path: list[str | int] = []
         #: The containers that are being converted: what is left to do of each, and where it goes.
         self._open: list[tuple[Iterator[tuple[Any, object]], Callable[[Any, Json], None]]] = []
@@ -160,6 +169,11 @@ class _Encoder:
         self.attachments.append(data)
         return len(self.attachments) - 1
 
+    def refer(self, kind: str, thing: object) -> Json:
+        """The tag of something that stays here, and is asked for by its number."""
+        self.attachments.references.append(thing)
+        return _tag(kind, len(self.attachments.references) - 1)
+
 
 def _tag(kind: str, *rest: Json) -> Json:
     return {"$": [kind, *rest]}
@@ -240,7 +254,7 @@ def _converter_for(value: object) -> Converter | None:
             return _SUBCLASSES.get(kind) or _CONVERTERS[kind]
     if isinstance(value, PurePath):
         return lambda encoder, item: str(item)
-    return _numpy_converter(value)
+    return _numpy_converter(value) or _reference_converter(value)
 
 
 _BASES: tuple[type, ...] = (
@@ -278,6 +292,14 @@ def _numpy_converter(value: object) -> Converter | None:
         return _numpy_array
     if isinstance(value, numpy.generic):
         return _numpy_scalar
+    return None
+
+
+def _reference_converter(value: object) -> Converter | None:
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return lambda encoder, item: encoder.refer("iterator", item)
+    if callable(value):
+        return lambda encoder, item: encoder.refer("function", item)
     return None
 
 

@@ -1,16 +1,16 @@
-// A connection: one client's socket, the calls that run on it, and their answers.
+// A connection: one client's socket, the frames that come in on it and those that go out. What the calls do is in calls.mjs.
 
 import net from 'node:net'
-import { describeError } from './errors.mjs'
-import { BYE, CALL, CANCEL, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, RESULT, STATUS, readUint32 } from './frames.mjs'
-import { Call } from './functions.mjs'
-import { STOPPING, TOO_LATE, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, tooLarge, unknownFunction, warningFrame } from './messages.mjs'
-import { ValueNotSupported } from './rich.mjs'
-import { decodeValue, valueFrame } from './values.mjs'
+import { Calls } from './calls.mjs'
+import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
+import { byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
 import { Worker } from './worker.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 const HELLO_TIMEOUT = 5000
+
+/** A client that has so many bytes of answers to read is not listened to before it has read them. */
+const MOST_UNSENT = 64 * 1024 * 1024
 
 export class Connection {
   /**
@@ -20,8 +20,7 @@ export class Connection {
    */
   constructor (worker, source, head) {
     this.worker = worker
-    /** @type {Map<number, Call>} calls that have begun and not been answered */
-    this.calls = new Map()
+    this.calls = new Calls(this)
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = []
     this.reading = false
@@ -30,6 +29,7 @@ export class Connection {
     /** The client broke the rules: nothing more of what it says is read. */
     this.broken = false
     this.unsent = false
+    this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
     this.fd = source.fd ?? source.handle.fd
@@ -38,6 +38,7 @@ export class Connection {
     this.takeSeat()
     this.flush = this.flush.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
+    /** @type {net.Socket} */
     this.socket = new net.Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
@@ -66,7 +67,7 @@ export class Connection {
 
   /**
    * `count` bytes have arrived: run what is complete, then write all answers at once.
-   * @param {number} count
+   * @param {number} count @returns {boolean} whether to read on
    */
   onRead (count) {
     if (this.broken) return true
@@ -82,7 +83,8 @@ export class Connection {
     this.reading = false
     this.flush()
     spinner.answered(close)
-    return true
+    this.listening = this.socket.writableLength < MOST_UNSENT
+    return this.listening
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned */
@@ -90,12 +92,19 @@ export class Connection {
     const kind = bytes[at + 8]
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
-    if (kind === CALL && this.greeted) return this.onCall(id, bytes, at, start + length, owned)
+    if (kind === CALL && this.greeted) return this.calls.begin(id, bytes, at, start + length, owned)
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
     if (!this.greeted) throw new FrameError('The first frame is no hello.')
-    if (kind === CANCEL) return this.onCancel(id)
-    if (kind === STATUS) return this.answer(id, this.worker.status())
-    if (kind !== BYE) throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
+    const extra = readUint32(bytes, at + 12)
+    switch (kind) {
+      case CANCEL: return this.calls.cancel(id)
+      case CREDIT: return this.calls.open.get(id)?.pump?.grant(extra)
+      case ANSWER: case END: case FAULT:
+        return this.calls.open.get(id)?.questions?.answered(kind, extra, bytes, start, start + length, bytes[at + 9], owned)
+      case STATUS: return this.calls.answer(id, this.worker.status())
+      case BYE: return
+      default: throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
+    }
   }
 
   /** @param {Buffer} bytes @param {number} start @param {number} end */
@@ -107,119 +116,10 @@ export class Connection {
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
   }
 
-  /** @param {number} id @param {Buffer} bytes @param {number} at @param {number} end @param {boolean} owned */
-  onCall (id, bytes, at, end, owned) {
-    const { worker } = this
-    const start = at + HEADER_SIZE + (bytes[at + 10] | bytes[at + 11] << 8)
-    if (start > end) throw new FrameError('The name of a function is longer than its frame.')
-    if (id === 0 || this.calls.has(id)) throw new FrameError(`A call came in under the id ${id}, which ${id === 0 ? 'is none' : 'is in use'}.`)
-    const name = bytes.utf8Slice(at + HEADER_SIZE, start)
-    const entry = worker.host.functions[name]
-    if (entry === undefined) return this.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
-    if (worker.draining) return this.write(errorFrame(id, STOPPING))
-    const milliseconds = readUint32(bytes, at + 12)
-    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds)
-    if (call.deadline !== 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
-    this.run(call, entry, bytes, start, end, bytes[at + 9], owned)
-  }
-
-  /**
-   * @param {Call} call @param {import('./functions.mjs').FunctionEntry} entry
-   * @param {Buffer} bytes @param {number} start @param {number} end @param {number} flags @param {boolean} owned
-   */
-  run (call, entry, bytes, start, end, flags, owned) {
-    const { worker } = this
-    let data, value, isLater
-    try {
-      data = decodeValue(bytes, start, end, flags, owned)
-    } catch (error) {
-      return this.refuse(call.id, error)
-    }
-    worker.begin(call)
-    try {
-      value = entry.run(worker.host, data, call)
-      isLater = value !== null && typeof value === 'object' && typeof value.then === 'function'
-    } catch (error) {
-      worker.pause()
-      return this.fail(call, error)
-    }
-    worker.pause()
-    if (isLater) this.wait(call, value)
-    else this.settle(call, value)
-  }
-
-  /** The data can not be read: the function does not run. @param {number} id @param {unknown} error */
-  refuse (id, error) {
-    if (error instanceof FrameError) throw error
-    this.write(errorFrame(id, { ...badValue(/** @type {Error} */ (error)), maybeExecuted: false }))
-  }
-
-  /** The result comes later. @param {Call} call @param {PromiseLike<unknown>} promise */
-  wait (call, promise) {
-    this.calls.set(call.id, call)
-    this.worker.wait(call, () => this.timeOut(call))
-    Promise.resolve(promise).then((value) => this.settle(call, value), (error) => this.fail(call, error))
-  }
-
-  /** @param {Call} call @param {unknown} value */
-  settle (call, value) {
-    if (!this.end(call)) return
-    if (call.deadline !== 0 && performance.now() > call.deadline) this.timedOut(call)
-    else this.answer(call.id, value)
-  }
-
-  /** @param {Call} call @param {unknown} error */
-  fail (call, error) {
-    if (!this.end(call)) return
-    this.write(errorFrame(call.id, { ...describeError(error), maybeExecuted: true }))
-  }
-
-  /** @param {Call} call */
-  timeOut (call) {
-    if (!this.end(call)) return
-    this.timedOut(call)
-    call.abort(new DOMException('The deadline of the call has passed.', 'TimeoutError'))
-  }
-
-  /** @param {Call} call */
-  timedOut (call) {
-    this.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle)))
-  }
-
-  /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */
-  end (call) {
-    if (call.settled) return false
-    call.settled = true
-    if (this.calls.delete(call.id)) this.worker.done(call)
-    return true
-  }
-
-  /** @param {number} id */
-  onCancel (id) {
-    const call = this.calls.get(id)
-    if (call === undefined || !this.end(call)) return
-    call.abort(new DOMException('The caller has cancelled the call.', 'AbortError'))
-  }
-
-  /** @param {number} id @param {unknown} value */
-  answer (id, value) {
-    let frame
-    try {
-      frame = valueFrame(id, RESULT, value)
-    } catch (error) {
-      const message = error instanceof ValueNotSupported ? badValue(error) : { ...describeError(error), maybeExecuted: true }
-      return this.write(errorFrame(id, message))
-    }
-    const size = Array.isArray(frame) ? frame.reduce((sum, part) => sum + part.byteLength, 0) : frame.length
-    if (size - HEADER_SIZE > this.worker.limit) this.write(errorFrame(id, tooLarge(size - HEADER_SIZE, this.worker.limit)))
-    else if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
-    else this.out.push(frame)
-    this.scheduleFlush()
-  }
-
-  /** @param {Uint8Array} frame */
+  /** @param {Uint8Array | Uint8Array[]} frame */
   write (frame) {
-    this.out.push(frame)
+    if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
+    else this.out.push(frame)
     this.scheduleFlush()
   }
 
@@ -249,8 +149,10 @@ export class Connection {
     this.unsent = true
     this.worker.watchdog?.setUnsent(this.seat, true)
     this.socket.write('', () => {
+      if (this.socket.writableLength > 0) return this.watchUnsent()
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
+      if (!this.listening) this.socket.resume()
       if (this.worker.draining) this.worker.checkIdle()
     })
   }
@@ -269,9 +171,7 @@ export class Connection {
   closed () {
     clearTimeout(this.greeting)
     this.worker.closed(this)
-    for (const call of [...this.calls.values()]) {
-      if (this.end(call)) call.abort(new DOMException('The caller is gone.', 'AbortError'))
-    }
+    this.calls.abandonAll(new DOMException('The caller is gone.', 'AbortError'))
   }
 }
 

@@ -25,6 +25,7 @@ const MAX_ERRORS = 16
  * @property {Record<string, unknown>} fields own enumerable properties that JSON can say
  * @property {unknown} [value] what was thrown, if that was no Error
  * @property {string} [hint] what to do next, where that is known
+ * @property {number} [fault] the question to the program whose exception is behind it
  */
 
 /** The config file, or what it holds, is wrong: `hint` says what to write. */
@@ -199,7 +200,7 @@ const RUNTIME = new URL('.', import.meta.url).href
  * The stack down to where this runtime called the function: what lies below says nothing about the error.
  * @param {string} stack
  */
-function ownFrames (stack) {
+export function ownFrames (stack) {
   const lines = stack.split('\n')
   const border = lines.findIndex((line) => line.startsWith('    at ') && line.includes(RUNTIME))
   return border < 0 ? stack : lines.slice(0, border).join('\n')

@@ -14,9 +14,20 @@ export const END = 7
 export const CREDIT = 8
 export const LOG = 9
 export const STATUS = 10
+export const ASK = 11
+export const ANSWER = 12
+export const FAULT = 13
 
 /** Flag: the body is a table of sizes, JSON with tags, and attachments. */
 export const RICH = 1
+/** Flag of a call: its result may come in parts. */
+export const STREAM = 2
+/** Flag of a call: its deadline counts from the moment at which its function starts. */
+export const PATIENT = 4
+
+/** How many bytes of a stream's parts may be on their way to who reads them, and what a part counts for at least. */
+export const WINDOW = 524_288
+export const LEAST_COST = 16_384
 
 /** What one read takes at most, unless a larger frame is being filled. */
 export const READ_SIZE = 64 * 1024
@@ -52,9 +63,9 @@ export function readUint32 (bytes, at) {
 
 /**
  * A frame whose body is text.
- * @param {number} id @param {number} kind @param {string} text @returns {Buffer}
+ * @param {number} id @param {number} kind @param {string} text @param {number} [extra] @returns {Buffer}
  */
-export function textFrame (id, kind, text) {
+export function textFrame (id, kind, text, extra = 0) {
   const room = text.length < SHORT_TEXT ? text.length * 3 : text.length + (text.length >>> 3)
   let frame = Buffer.allocUnsafe(HEADER_SIZE + room)
   let length = frame.utf8Write(text, HEADER_SIZE)
@@ -63,15 +74,16 @@ export function textFrame (id, kind, text) {
     frame = Buffer.allocUnsafe(HEADER_SIZE + length)
     frame.utf8Write(text, HEADER_SIZE)
   }
-  writeHeader(frame, length, id, kind)
+  writeHeader(frame, length, id, kind, 0, extra)
   return frame.subarray(0, HEADER_SIZE + length)
 }
 
 /**
  * The parts of a frame with attachments: one buffer up to them, and then each of them as it is.
- * @param {number} id @param {number} kind @param {string} text @param {Uint8Array[]} attachments @returns {Uint8Array[]}
+ * @param {number} id @param {number} kind @param {string} text @param {Uint8Array[]} attachments @param {number} [extra]
+ * @returns {Uint8Array[]}
  */
-export function richFrame (id, kind, text, attachments) {
+export function richFrame (id, kind, text, attachments, extra = 0) {
   const table = 4 + 4 * attachments.length
   const start = HEADER_SIZE + table
   const head = Buffer.allocUnsafe(start + Buffer.byteLength(text))
@@ -82,8 +94,16 @@ export function richFrame (id, kind, text, attachments) {
     head.writeUInt32LE(attachments[i].byteLength, HEADER_SIZE + 4 + 4 * i)
     length += attachments[i].byteLength
   }
-  writeHeader(head, length, id, kind, RICH)
+  writeHeader(head, length, id, kind, RICH, extra)
   return [head, ...attachments]
+}
+
+/** The bytes of a frame, or of the parts of one, without its header. @param {Buffer | Uint8Array[]} frame */
+export function bodyLength (frame) {
+  if (!Array.isArray(frame)) return frame.length - HEADER_SIZE
+  let length = -HEADER_SIZE
+  for (const part of frame) length += part.byteLength
+  return length
 }
 
 /**

@@ -5,9 +5,10 @@
  * no promise for a function that returned a plain value, no AbortController before somebody asks for the signal.
  *
  * Two parameters or more: callback style, `function (data, cb)`. What it returns is ignored; a promise that rejects is its error.
- * Fewer: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
+ * Fewer, and generator functions, which never call a callback: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
+import types from 'node:util/types'
 import { asError, ConfigError } from './errors.mjs'
 
 /** What a connection knows of one call that it was asked for. */
@@ -16,14 +17,31 @@ export class Call {
    * @param {number} id chosen by the caller, unique on its connection
    * @param {string} name of the function
    * @param {number} deadline on the clock of performance.now(), 0 for none
+   * @param {number} [time] how long it may take, in ms, 0 for as long as it likes
+   * @param {boolean} [streams] the caller takes the result in parts
+   * @param {number} [number] which call of its worker it is
    */
-  constructor (id, name, deadline) {
+  constructor (id, name, deadline, time = 0, streams = false, number = 0) {
     this.id = id
+    this.number = number
     this.name = name
     this.deadline = deadline
+    this.time = time
+    this.streams = streams
     this.settled = false
     /** @type {AbortController | null} */
     this.controller = null
+    /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
+    this.pump = null
+    /** @type {import('./attribution.mjs').Slot | null} by which its lines of the console are known */
+    this.slot = null
+    /** @type {import('./questions.mjs').Questions | null} what it can ask of the program */
+    this.questions = null
+  }
+
+  /** The deadline counts from now. */
+  renew () {
+    if (this.time !== 0) this.deadline = performance.now() + this.time
   }
 
   /** Made when it is first read: most functions never do. */
@@ -35,7 +53,21 @@ export class Call {
   abort (reason) {
     this.controller ??= new AbortController()
     this.controller.abort(reason)
+    this.pump?.close(reason)
   }
+}
+
+/** Why the signals of calls fire for which a stopping worker can wait no longer. */
+export function outOfTime () {
+  return new DOMException('The worker is stopping, and the time for its calls is nearly over.', 'AbortError')
+}
+
+/**
+ * When those signals fire, so that the calls have the rest of the time to end by themselves.
+ * @param {number} time that the worker has to stop, in ms
+ */
+export function noticeTime (time) {
+  return time - Math.min(500, time / 10)
 }
 
 /** `this` of a function, and the parameter after the data of a value-style one. It belongs to one call. */
@@ -54,7 +86,7 @@ export class Context {
     this.#call = call
   }
 
-  /** Fires when the deadline passes, or when the caller has gone. */
+  /** Fires when the deadline passes, when the caller has cancelled or gone, and when a stopping worker can wait no longer. */
   get signal () {
     return this.#call.signal
   }
@@ -86,7 +118,9 @@ export class FunctionEntry {
     }
     this.name = name
     this.fn = fn
-    this.callbackStyle = fn.length >= 2
+    this.callbackStyle = fn.length >= 2 && !types.isGeneratorFunction(fn)
+    /** Whether it goes on after it has returned, as far as is known. */
+    this.goesOn = types.isAsyncFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
     this.traced = false
     this.warned = false
@@ -218,9 +252,17 @@ class Outcome {
 
   /** @param {unknown} error */
   late (error) {
-    this.host.counters.lateErrors++
-    this.host.logger.error(`Function "${this.entry.name}" had already answered when it failed: ${asError(error).stack}`)
+    logLateError(this.host, this.entry.name, error)
   }
+}
+
+/**
+ * A function failed where nobody waits for it any more.
+ * @param {import('./host.mjs').Host} host @param {string} name @param {unknown} error
+ */
+export function logLateError (host, name, error) {
+  host.counters.lateErrors++
+  host.logger.error(`Function "${name}" had already answered when it failed: ${asError(error).stack}`)
 }
 
 /** @param {unknown} value */

@@ -23,7 +23,8 @@ export class Host {
     this.config = config.raw
     this.version = VERSION
     this.logger = config.logger ?? options.logger ?? createLogger()
-    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0 }
+    /** The calls, and what went wrong beside them: second answers, errors after the answer, functions that nobody waits for any more. */
+    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
     /** @type {Record<string, FunctionEntry>} */
     this.functions = Object.create(null)
     for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])
@@ -67,7 +68,7 @@ export class Host {
 
   /** What GET /status answers. */
   status () {
-    return { type: 'Host', version: this.version, config: this.serializableConfig() }
+    return { type: 'Host', version: this.version, config: this.serializableConfig(), counters: this.counters }
   }
 
   /** The config without what JSON can not say, with the names of the functions. */

@@ -51,8 +51,9 @@ export function unknownFunction (name, known) {
   return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
 }
 
-/** @param {boolean} callbackStyle @returns {ErrorMessage} */
-export function timedOut (callbackStyle) {
+/** @param {boolean} callbackStyle @param {boolean} inParts some part of its stream may have come @returns {ErrorMessage} */
+export function timedOut (callbackStyle, inParts) {
+  if (inParts) return { type: 'timeout', name: 'TimeoutError', message: 'the next part of its stream did not come before the deadline.', maybeExecuted: true }
   const hint = callbackStyle ? ' It has two parameters, so only a call of its callback, `cb(null, result)`, is a result.' : ''
   return { type: 'timeout', name: 'TimeoutError', message: `no result before the deadline.${hint}`, maybeExecuted: true }
 }
@@ -68,6 +69,21 @@ export function tooLarge (size, limit) {
     message: `The result takes ${size} bytes; the limit is ${limit}. Raise requestDataLimit in the config, or return less.`,
     maybeExecuted: true
   }
+}
+
+/** A result, or part of one, that is larger than a frame may be. */
+export class TooLarge extends RangeError {
+  /** @param {number} size @param {number} limit */
+  constructor (size, limit) {
+    super()
+    this.description = tooLarge(size, limit)
+  }
+}
+
+/** A stream was returned to a caller that takes no parts. @param {string} name @returns {ErrorMessage} */
+export function unwantedStream (name) {
+  const message = `Function "${name}" returned a stream: call it with \`.stream(...)\`, or let it return one value.`
+  return { type: 'bad-value', name: 'ValueNotSupported', message, maybeExecuted: true }
 }
 
 /** @param {Error} error @returns {ErrorMessage} */

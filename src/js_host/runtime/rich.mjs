@@ -11,6 +11,11 @@ export const MAX_DEPTH = 500
 /** A value can not cross between the languages; the message names the path to it. */
 export class ValueNotSupported extends TypeError {}
 
+/**
+ * @typedef {{name: string, depth: number}} Place what an error calls the value, and how many steps of the path to leave out
+ * @typedef {{callable: (n: number) => Function, iterator: (n: number) => object}} Program makes what stands for the program's own
+ */
+
 /** Name of a kind of typed array on the wire -> its class. */
 const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
   __proto__: null,
@@ -33,17 +38,19 @@ const typedArrayName = /** @type {() => string | undefined} */ (
 
 /**
  * The tagged JSON text of any value that can cross, and its attachments.
- * @param {unknown} value @returns {{text: string, attachments: Uint8Array[]}}
+ * @param {unknown} value @param {Place} place @returns {{text: string, attachments: Uint8Array[]}}
  */
-export function encodeRich (value) {
-  const encoder = new Encoder()
+export function encodeRich (value, place) {
+  const encoder = new Encoder(place)
   const text = JSON.stringify(encoder.convert(value))
   return { text, attachments: encoder.attachments }
 }
 
 /** One conversion: the attachments found so far, and the path to where it is, for the error. */
 class Encoder {
-  constructor () {
+  /** @param {Place} place */
+  constructor (place) {
+    this.place = place
     /** @type {Uint8Array[]} */
     this.attachments = []
     /** @type {(string | number)[]} */
@@ -82,7 +89,7 @@ class Encoder {
    */
   within (value, convert) {
     if (this.open.has(value)) this.refuse('a circular reference')
-    if (this.path.length >= MAX_DEPTH) throw new ValueNotSupported(`The result is nested more than ${MAX_DEPTH} levels deep.`)
+    if (this.path.length >= MAX_DEPTH) throw new ValueNotSupported(`The ${this.place.name} is nested more than ${MAX_DEPTH} levels deep.`)
     this.open.add(value)
     const converted = convert()
     this.open.delete(value)
@@ -155,8 +162,9 @@ class Encoder {
 
   /** @param {string} what @returns {never} */
   refuse (what) {
-    const where = this.path.map((step) => `[${JSON.stringify(step)}]`).join('')
-    throw new ValueNotSupported(`result${where} is ${what}, which can not be given to Python.`)
+    const { name, depth } = this.place
+    const where = this.path.slice(depth).map((step) => `[${JSON.stringify(step)}]`).join('')
+    throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python.`)
   }
 }
 
@@ -173,39 +181,41 @@ function tag (kind, ...rest) {
 
 /**
  * Replace the tags in a parsed JSON value by what they stand for.
- * @param {any} tree @param {Uint8Array[]} attachments @returns {unknown}
+ * @param {any} tree @param {Uint8Array[]} attachments @param {Program | null} program @returns {unknown}
  */
-export function decodeRich (tree, attachments) {
+export function decodeRich (tree, attachments, program) {
   if (tree === null || typeof tree !== 'object') return tree
-  if (Array.isArray(tree)) return tree.map((item) => decodeRich(item, attachments))
+  if (Array.isArray(tree)) return tree.map((item) => decodeRich(item, attachments, program))
   const keys = Object.keys(tree)
-  if (keys.length === 1 && keys[0] === '$') return decodeTag(tree.$, attachments)
-  return decodeFields(tree, attachments)
+  if (keys.length === 1 && keys[0] === '$') return decodeTag(tree.$, attachments, program)
+  return decodeFields(tree, attachments, program)
 }
 
-/** @param {any} tree @param {Uint8Array[]} attachments */
-function decodeFields (tree, attachments) {
+/** @param {any} tree @param {Uint8Array[]} attachments @param {Program | null} program */
+function decodeFields (tree, attachments, program) {
   for (const key of Object.keys(tree)) {
-    const value = decodeRich(tree[key], attachments)
+    const value = decodeRich(tree[key], attachments, program)
     if (key === '__proto__') Object.defineProperty(tree, key, { value, enumerable: true, configurable: true, writable: true })
     else tree[key] = value
   }
   return tree
 }
 
-/** @param {any[]} tag @param {Uint8Array[]} attachments */
-function decodeTag ([kind, first, second, third], attachments) {
+/** @param {any[]} tag @param {Uint8Array[]} attachments @param {Program | null} program */
+function decodeTag ([kind, first, second, third], attachments, program) {
   switch (kind) {
     case 'int': return BigInt(first)
     case 'float': return Number(first)
     case 'bytes': return attachments[first]
     case 'date': return new Date(first)
-    case 'set': return new Set(first.map((/** @type {any} */ item) => decodeRich(item, attachments)))
-    case 'map': return new Map(first.map((/** @type {any} */ pair) => decodeRich(pair, attachments)))
-    case 'object': return decodeFields(first, attachments)
+    case 'set': return new Set(first.map((/** @type {any} */ item) => decodeRich(item, attachments, program)))
+    case 'map': return new Map(first.map((/** @type {any} */ pair) => decodeRich(pair, attachments, program)))
+    case 'object': return decodeFields(first, attachments, program)
     case 'array': return decodeArray(first, second, attachments[third])
-    default: throw new ValueNotSupported(`The data has a tag that is not understood: ${JSON.stringify(kind)}.`)
+    case 'function': if (program !== null) return program.callable(first); break
+    case 'iterator': if (program !== null) return program.iterator(first); break
   }
+  throw new ValueNotSupported(`The data has a tag that is not understood: ${JSON.stringify(kind)}.`)
 }
 
 /** @param {string} kind @param {number[]} shape @param {Uint8Array} bytes */

@@ -6,17 +6,24 @@ import { isUtf8 } from 'node:buffer'
 import { FrameError, RICH, richFrame, splitRich, textFrame } from './frames.mjs'
 import { encodeRich, decodeRich, parseExactly, MAX_DEPTH } from './rich.mjs'
 
+/** @typedef {import('./rich.mjs').Place} Place @typedef {import('./rich.mjs').Program} Program */
+
+/** @type {Place} */
+const RESULT_PLACE = { name: 'result', depth: 0 }
+
 /** An integer of fewer digits than this is held exactly by a number. */
 const LONG_INTEGER = 16
 
 /**
  * A frame that carries a value: one buffer, or several to be written one after the other.
- * @param {number} id @param {number} kind @param {unknown} value @returns {Buffer | Uint8Array[]}
+ * @param {number} id @param {number} kind @param {unknown} value
+ * @param {number} [extra] @param {Place} [place] what the value is, for an error
+ * @returns {Buffer | Uint8Array[]}
  */
-export function valueFrame (id, kind, value) {
-  if (isPlain(value, 0)) return textFrame(id, kind, value === undefined ? 'null' : JSON.stringify(value))
-  const { text, attachments } = encodeRich(value)
-  return richFrame(id, kind, text, attachments)
+export function valueFrame (id, kind, value, extra = 0, place = RESULT_PLACE) {
+  if (isPlain(value, 0)) return textFrame(id, kind, value === undefined ? 'null' : JSON.stringify(value), extra)
+  const { text, attachments } = encodeRich(value, place)
+  return richFrame(id, kind, text, attachments, extra)
 }
 
 /**
@@ -46,13 +53,14 @@ export function isPlain (value, depth) {
  * The value in bytes[start..end).
  * @param {Buffer} bytes @param {number} start @param {number} end @param {number} flags
  * @param {boolean} owned the bytes may be kept: attachments then are views of them
+ * @param {Program | null} [program] whose callables and iterators the value may hold
  * @returns {unknown}
  */
-export function decodeValue (bytes, start, end, flags, owned) {
+export function decodeValue (bytes, start, end, flags, owned, program = null) {
   if (flags & RICH) {
     const part = splitRich(bytes, start, end)
     const attachments = owned ? part.attachments : part.attachments.map(copy)
-    return decodeRich(JSON.parse(decodeText(bytes, part.start, part.end)), attachments)
+    return decodeRich(JSON.parse(decodeText(bytes, part.start, part.end)), attachments, program)
   }
   const text = decodeText(bytes, start, end)
   return hasLongInteger(bytes, start, end) ? parseExactly(text) : JSON.parse(text)

@@ -1,10 +1,15 @@
 // A worker: what all connections of this process share. Which calls run, by when they must be done, and draining.
 
+import { Attribution } from './attribution.mjs'
+import { noticeTime } from './functions.mjs'
 import { byeFrame, warningFrame } from './messages.mjs'
 import { Spinner } from './spin.mjs'
 
 /** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
 const LINGER = 100
+
+/** How long the cell of the nearest deadline may be out of date, in ms; less than the watchdog's grace. */
+const REFRESH = 50
 
 /** What setTimeout takes at most. */
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -16,6 +21,8 @@ export const RUNNING = 0
 /** Cell: the nearest deadline of the calls that wait for a promise, or an earlier moment; 0 while there are none. */
 export const NEAREST = 1
 
+/** @typedef {import('./functions.mjs').Call} Call @typedef {(call: Call) => void} OnDeadline */
+
 export class Worker {
   /**
    * @param {import('./host.mjs').Host} host
@@ -25,16 +32,20 @@ export class Worker {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
+    this.attribution = new Attribution(this)
+    /** How many calls it was asked for. */
+    this.count = 0
     /** @type {import('./watchdog.mjs').Watchdog | null} */
     this.watchdog = null
-    /** What the watchdog's thread sees of this one. */
+    /** @type {Float64Array<ArrayBufferLike>} what the watchdog's thread sees of this one */
     this.cells = new Float64Array(2)
     /** @type {Set<import('./connection.mjs').Connection>} */
     this.connections = new Set()
-    /** @type {Map<import('./functions.mjs').Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
+    /** @type {Map<Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
     this.waiting = new Map()
-    /** @type {import('./functions.mjs').Call | null} the call whose function is on the stack now */
+    /** @type {Call | null} the call whose function is on the stack now */
     this.running = null
+    this.refreshing = false
     this.draining = false
     this.onIdle = () => {}
     /** What every client is to be told: the code that this worker runs is not the newest. */
@@ -76,7 +87,7 @@ export class Worker {
     if (this.draining) this.checkIdle()
   }
 
-  /** The call's function is about to be on the stack. @param {import('./functions.mjs').Call} call */
+  /** The call's function is about to be on the stack. @param {Call} call */
   begin (call) {
     this.running = call
     this.cells[RUNNING] = call.deadline === 0 ? Infinity : call.deadline
@@ -90,25 +101,51 @@ export class Worker {
 
   /**
    * The call waits for a promise.
-   * @param {import('./functions.mjs').Call} call @param {() => void} onDeadline
+   * @param {Call} call @param {OnDeadline} onDeadline
    */
   wait (call, onDeadline) {
     if (call.deadline === 0) return void this.waiting.set(call, undefined)
     const left = Math.min(Math.max(call.deadline - performance.now(), 1), LONGEST_TIMER)
-    this.waiting.set(call, setTimeout(onDeadline, left))
+    this.waiting.set(call, setTimeout(() => this.due(call, onDeadline), left))
     if (this.cells[NEAREST] === 0 || call.deadline < this.cells[NEAREST]) this.cells[NEAREST] = call.deadline
   }
 
-  /** The call, which waited, has ended. @param {import('./functions.mjs').Call} call */
+  /**
+   * The next part of a stream is taken: its deadline counts from now. Its timer is not touched for that, but looks when it is due.
+   * @param {Call} call @param {OnDeadline} onDeadline
+   */
+  renew (call, onDeadline) {
+    if (call.time === 0) return
+    if (call.deadline === this.cells[NEAREST]) this.outdated()
+    call.renew()
+    if (this.waiting.get(call) === undefined) this.wait(call, onDeadline)
+  }
+
+  /** @param {Call} call @param {OnDeadline} onDeadline */
+  due (call, onDeadline) {
+    if (call.deadline !== 0 && call.deadline <= performance.now()) onDeadline(call)
+    else this.wait(call, onDeadline)
+  }
+
+  /** The call, which waited, has ended. @param {Call} call */
   done (call) {
     clearTimeout(this.waiting.get(call))
     this.waiting.delete(call)
     if (this.waiting.size === 0) this.cells[NEAREST] = 0
+    else if (call.deadline === this.cells[NEAREST]) this.outdated()
     if (this.draining) this.checkIdle()
   }
 
-  /** The nearest deadline of the calls that wait. It is not kept exact at each end of a call, only when the watchdog doubts it. */
+  /** The nearest deadline is none any more. It is not looked for at each end of a call, but soon: the watchdog trusts it. */
+  outdated () {
+    if (this.refreshing) return
+    this.refreshing = true
+    setTimeout(() => this.refreshNearest(), REFRESH).unref()
+  }
+
+  /** Find the nearest deadline of the calls that wait. */
   refreshNearest () {
+    this.refreshing = false
     let nearest = Infinity
     for (const call of this.waiting.keys()) if (call.deadline !== 0 && call.deadline < nearest) nearest = call.deadline
     this.cells[NEAREST] = nearest === Infinity ? 0 : nearest
@@ -122,17 +159,23 @@ export class Worker {
 
   /**
    * Take no more calls, finish those that run, then call `onIdle`.
-   * @param {() => void} onIdle
+   * @param {() => void} onIdle @param {number} [time] how long that may take, in ms; 0 is as long as it likes
    */
-  drain (onIdle) {
+  drain (onIdle, time = 0) {
     if (this.draining) return
     this.draining = true
     this.onIdle = onIdle
+    if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref()
     const bye = byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
     for (const connection of this.connections) connection.write(bye)
     this.lingering = this.connections.size > 0
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
     this.checkIdle()
+  }
+
+  /** The supervisor is about to end this process. */
+  outOfTime () {
+    for (const connection of this.connections) connection.calls.outOfTime()
   }
 
   checkIdle () {

@@ -1,0 +1,177 @@
+"""A blocking socket that carries frames: sending, receiving, polling before sleeping, and waiting with a limit."""
+
+from __future__ import annotations
+
+import socket
+from struct import Struct
+from time import monotonic
+
+from .._wire.frames import LOG, FrameReader
+from .._wire.messages import read_log
+from ..exceptions import ConnectionError, FunctionTimeout, UnexpectedResponse, WorkerDied
+from .spin import Spinner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._wire.frames import Buffer, Frame
+
+#: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
+GRACE = 0.6
+
+#: How many buffers one `sendmsg` takes on every system.
+MAX_PARTS = 1000
+
+#: A timeout beyond this, in seconds, is none: 23 days.
+LONGEST = 2_000_000
+
+#: The longest hello of a worker, which says what the limit is from then on.
+MAX_HELLO = 16 * 1024 * 1024
+
+_TIMEVAL = Struct("@ll")
+_DONTWAIT = socket.MSG_DONTWAIT
+_WAITALL = socket.MSG_WAITALL
+
+
+class NotSent(ConnectionError):
+    """The request did not leave whole, so nothing ran."""
+
+
+class Channel:
+    """One socket to a worker, and what has been read from it. It is for one thread at a time."""
+
+    __slots__ = (
+        "__weakref__",
+        "_milliseconds",
+        "_reader",
+        "_socket",
+        "_timeout",
+        "last_used",
+        "spinner",
+        "spins",
+        "warnings",
+    )
+
+    def __init__(self, sock: socket.socket, spin: float) -> None:
+        self._socket = sock
+        self._reader = FrameReader(MAX_HELLO)
+        self._timeout: float | None = -1.0
+        self._milliseconds = 0
+        self.spinner = Spinner(spin)
+        #: Whether to poll for the next answer.
+        self.spins = False
+        self.last_used = 0.0
+        #: What the program is to be warned of, and was not yet.
+        self.warnings: list[str] = []
+
+    def take_over(self) -> socket.socket:
+        """The socket, which waits no more: for who reads the worker's hello, and what follows, in another way."""
+        self._socket.setblocking(False)
+        return self._socket
+
+    def close(self) -> None:
+        """Close the socket: calls that run on it are aborted."""
+        self._socket.close()
+
+    def is_usable(self) -> bool:
+        """Whether the connection, idle until now, can carry a call. Takes note of what the worker said meanwhile."""
+        try:
+            while count := self._socket.recv_into(self._reader.get_buffer(), 0, _DONTWAIT):
+                frame = self._reader.received(count)
+                while frame is not None:
+                    if frame.kind != LOG:
+                        return False  # a goodbye
+                    self.warnings.append(read_log(frame.body))
+                    frame = self._reader.next_frame()
+        except BlockingIOError:
+            return True
+        except (OSError, UnexpectedResponse):
+            pass
+        return False
+
+    def _send(self, parts: Sequence[Buffer]) -> None:
+        """Send all parts. A frame that did not leave whole never runs, whatever the reason."""
+        try:
+            if len(parts) == 1:
+                self._socket.sendall(parts[0])
+            else:
+                self._send_parts(parts)
+        except BlockingIOError:
+            raise FunctionTimeout(
+                "The worker did not take the request before the deadline.", maybe_executed=False
+            ) from None
+        except OSError as error:
+            raise NotSent(f"The connection to the worker broke before the request was sent: {error}") from None
+
+    def _send_parts(self, parts: Sequence[Buffer]) -> None:
+        for start in range(0, len(parts), MAX_PARTS):
+            group = parts[start : start + MAX_PARTS]
+            sent = self._socket.sendmsg(group)
+            for part in group:
+                if sent < len(part):
+                    self._socket.sendall(memoryview(part)[sent:] if sent else part)
+                sent = max(sent - len(part), 0)
+
+    def _read_frame(self, deadline: float | None) -> Frame:
+        reader = self._reader
+        if reader.end and (frame := reader.next_frame()) is not None:
+            return frame
+        frame = reader.received(self._receive(reader.get_buffer()))
+        while frame is None:
+            if deadline is not None and monotonic() > deadline + GRACE:
+                raise _late()
+            frame = reader.received(self._read(reader.get_buffer(), _WAITALL if reader.is_large else 0))
+        return frame
+
+    def _receive(self, buffer: memoryview) -> int:
+        """Read the first bytes of an answer: poll a little before sleeping, where that is likely to pay."""
+        if not self.spins:
+            return self._read(buffer)
+        receive = self._socket.recv_into
+        start = monotonic()
+        end = start + self.spinner.span
+        while True:
+            try:
+                count = receive(buffer, 0, _DONTWAIT)
+            except BlockingIOError:
+                if monotonic() < end:
+                    continue
+                count = self._read(buffer)
+                self.spinner.failed(start, monotonic())
+            except OSError as error:
+                raise _lost(error) from None
+            else:
+                self.spinner.succeeded(start, monotonic())
+            return count or _ended()
+
+    def _read(self, buffer: memoryview, flags: int = 0) -> int:
+        try:
+            return self._socket.recv_into(buffer, 0, flags) or _ended()
+        except BlockingIOError:
+            raise _late() from None
+        except OSError as error:
+            raise _lost(error) from None
+
+    def set_timeout(self, timeout: float | None) -> None:
+        """How long the calls that follow may take, in seconds."""
+        # In the kernel, since Python's own timeouts make every call poll first.
+        self._timeout = timeout
+        limit = None if timeout is None or timeout > LONGEST else timeout
+        self._milliseconds = 0 if limit is None else int(limit * 1000) or 1
+        seconds = 0.0 if limit is None else limit + GRACE
+        value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+
+
+def _ended() -> int:
+    raise WorkerDied("The worker closed the connection before it answered.")
+
+
+def _lost(error: OSError) -> WorkerDied:
+    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")
+
+
+def _late() -> FunctionTimeout:
+    return FunctionTimeout("The worker gave no sign before the deadline.")

@@ -1,0 +1,133 @@
+"""So many calls at a time to each worker, the others in line: with real workers and threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from js_host.exceptions import ConfigError, FunctionTimeout, QueueFull
+from js_host.js_host import JSHost
+
+CONFIG = """
+let running = 0
+let most = 0
+module.exports = {
+  port: 0,
+  functions: {
+    work: async (ms) => {
+      most = Math.max(most, ++running)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      running--
+      return process.pid
+    },
+    most: () => most,
+    pid: () => process.pid,
+    parts: async function * (n) { for (let i = 0; i < n; i++) yield i }
+  }
+}
+"""
+
+
+@pytest.fixture
+def start(nothing_left: Any) -> Any:
+    started: list[JSHost] = []
+
+    def start(**options: Any) -> JSHost:
+        started.append(JSHost(nothing_left.config(CONFIG), **options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for host in started:
+        host.close()
+
+
+def in_threads(count: int, work: Callable[[], object]) -> list[object]:
+    """What each of so many threads returned or raised."""
+
+    def careful() -> object:
+        try:
+            return work()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result() for future in [pool.submit(careful) for _ in range(count)]]
+
+
+def test_a_worker_has_no_more_calls_in_hand_than_it_may(start: Any) -> None:
+    host = start(concurrency=2)
+    in_threads(8, lambda: host.function("work")(20))
+    assert host.function("most")() == 2
+
+
+def test_without_a_limit_all_run_at_once(start: Any) -> None:
+    host = start()
+    in_threads(8, lambda: host.function("work")(200))
+    assert host.function("most")() == 8
+
+
+def test_all_workers_are_used(start: Any) -> None:
+    host = start(workers=2, concurrency=1)
+    assert len(set(in_threads(4, lambda: host.function("work")(50)))) == 2
+
+
+def test_a_call_beyond_the_queue_is_refused_at_once(start: Any) -> None:
+    host = start(concurrency=1, queue_size=1)
+    found = in_threads(6, lambda: host.function("work")(300))
+    assert sum(isinstance(item, QueueFull) for item in found) == 4
+
+
+def test_the_deadline_counts_the_waiting(start: Any, wait_for: Any) -> None:
+    host = start(concurrency=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(host.function("work"), 600)
+        wait_for(lambda: host._link._gate.line.counts[0])
+        before = time.monotonic()
+        with pytest.raises(FunctionTimeout, match="No worker had room for the call") as caught:
+            host.function("work", timeout=0.1)(1)
+        assert time.monotonic() - before < 0.5
+        assert not caught.value.maybe_executed
+        first.result()
+    assert host.function("work")(1)
+
+
+def test_calls_with_one_key_go_to_one_worker(start: Any) -> None:
+    host = start(workers=2)
+    pid = host.function("pid")
+    found = {key: {pid.with_options(key=key)() for _ in range(6)} for key in ("a", "b", 1, 2, 3, 4)}
+    assert all(len(pids) == 1 for pids in found.values())
+    assert len(set().union(*found.values())) == 2
+
+
+def test_workers_auto_is_one_for_each_processor(start: Any) -> None:
+    from js_host._client.spin import processors
+
+    host = start(workers="auto")
+    assert len(host._link.lanes) == int(processors())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workers": 0}, 'workers must be a whole number from 1, or "auto", not 0'),
+        ({"workers": "many"}, 'workers must be a whole number from 1, or "auto"'),
+        ({"concurrency": 0}, "concurrency must be a whole number from 1, or None"),
+        ({"queue_size": -1}, "queue_size must be a whole number from 0"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        JSHost("host.config.js", **options)
+
+
+def test_other_options_leave_the_function_itself_as_it_is(start: Any) -> None:
+    plain = start().function("pid", timeout=3)
+    other = plain.with_options(timeout=1, returns=str, exception_cls=KeyError)
+    assert (plain.timeout, plain.returns, plain.exception_cls) == (3, None, None)
+    assert (other.timeout, other.returns, other.exception_cls) == (1, str, KeyError)
+    assert isinstance(plain(), int)
