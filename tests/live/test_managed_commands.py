@@ -107,9 +107,10 @@ def test_status_tells_that_changed_code_does_not_start(shop: Shop, wait_for: Any
     assert "failure    The changed code does not start" in shop.run("status")[1]
 
 
-def test_status_counts_the_calls_of_each_worker(shop: Shop) -> None:
+def test_status_counts_the_calls_of_each_worker(shop: Shop, wait_for: Any) -> None:
     for _ in range(7):
         shop.host.function("pid")()
+    wait_for(lambda: shop.status()["workers"][0]["answers"], 20)
     (worker,) = shop.status()["workers"]
     assert (worker["calls"], worker["answers"], worker["running"]) == (7, True, [])
     assert worker["heap"] > 1_000_000
