@@ -232,8 +232,9 @@ def test_the_status_shows_hosts_workers_and_the_last_crash(place: Any, wait_for:
     assert 0 <= host["workers"][1]["uptime"] < 60
 
 
-def test_a_status_for_which_no_worker_is_asked_says_nothing_of_calls(place: Any) -> None:
+def test_a_status_for_which_no_worker_is_asked_says_nothing_of_calls(place: Any, wait_for: Any) -> None:
     place.call(place.lease(), "pid")
+    wait_for(lambda: place.manager.hosts[0]["workers"][0]["answers"])
     asked, unasked = place.manager.get_status(), place.manager.get_status(ask_workers=False)
     assert asked["hosts"][0]["workers"][0]["calls"] == 1
     assert "calls" not in unasked["hosts"][0]["workers"][0]

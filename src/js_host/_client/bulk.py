@@ -282,6 +282,8 @@ class Bulk:
         self._take_back(connection, connection.unsent())
         if not connection.is_greeted:
             self._workers.missed(connection.lane, error)
+        elif isinstance(error, Stopping):
+            self._take_back(connection, list(connection.calls))
         elif connection.calls:
             if isinstance(error, WorkerDied):
                 error = self._pool.reason(connection.lane, connection.connection, error)
