@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
+    from .async_js_host import AsyncJSHost
     from .js_host import JSHost
 
     T = TypeVar("T")
@@ -28,32 +29,20 @@ else:
             return cls
 
 
-__all__ = ["Function", "Response"]
+__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "given"]
 
-_NOTHING = object()
+#: Stands for data that was not given.
+NOTHING = object()
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
 
 
-class Function(Base[T]):
-    """A function that a host's config offers, under its name there.
-
-        double = Function("double", timeout=2)
-        double(number=20)           # 40: the JavaScript value, decoded
-        double.call(number=20)      # '40': the same as text
-
-    `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
-    on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
-    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
-    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
-    pydantic model.
-
-    Each may be given as an attribute of a subclass instead.
-    """
+class FunctionBase(Base[T]):
+    """What Function and AsyncFunction have in common: all but the calling."""
 
     name: str | None = None
-    host: JSHost | None = None
+    host: object = None
     timeout: float | None = None
     exception_cls: type[Exception] | None = None
     returns: object = None
@@ -63,9 +52,9 @@ class Function(Base[T]):
 
         @overload
         def __init__(
-            self: Function[Any],
+            self: FunctionBase[Any],
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
         ) -> None: ...
@@ -73,7 +62,7 @@ class Function(Base[T]):
         def __init__(
             self,
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
             *,
@@ -81,9 +70,9 @@ class Function(Base[T]):
         ) -> None: ...
         @overload
         def __init__(
-            self: Function[Any],
+            self: FunctionBase[Any],
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
             *,
@@ -93,7 +82,7 @@ class Function(Base[T]):
     def __init__(
         self,
         name: str | None = None,
-        host: JSHost | None = None,
+        host: JSHost | AsyncJSHost | None = None,
         timeout: float | None = None,
         exception_cls: type[Exception] | None = None,
         *,
@@ -102,7 +91,7 @@ class Function(Base[T]):
         if name is not None:
             self.name = name
         if host is not None:
-            self.host = host
+            self.host = self._taken(host)
         if timeout is not None:
             self.timeout = timeout
         if exception_cls is not None:
@@ -115,39 +104,6 @@ class Function(Base[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
-
-    def __call__(self, data: object = _NOTHING, /, **fields: object) -> T:
-        """Call the function and return its result, decoded.
-
-        One positional argument is the data itself; keywords become the data object. Raises FunctionError if
-        the JavaScript throws, FunctionTimeout if it takes too long, and the other errors of `js_host.exceptions`.
-        """
-        return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
-
-    def call(self, data: object = _NOTHING, /, **fields: object) -> str:
-        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
-        from ._wire import results
-
-        return self._run(data, fields, results.text)  # type: ignore[no-any-return]
-
-    def send_request(self, data: object = _NOTHING, /, **fields: object) -> Response:
-        """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
-        return self._run(data, fields, Response)  # type: ignore[no-any-return]
-
-    def stream(self, data: object = _NOTHING, /, **fields: object) -> Generator[T, None, None]:
-        """Call the function and give its result in parts, as they come.
-
-            for chunk in page.stream(url="/"):
-                response.write(chunk)
-
-        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
-        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
-        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
-        """
-        value = fields if data is _NOTHING else _data(data, fields)
-        host = self.host or self.get_host()
-        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
-        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
     def with_options(
         self,
@@ -180,14 +136,6 @@ class Function(Base[T]):
             other._key = number_of(key)
         return other
 
-    def get_host(self) -> JSHost:
-        """The host that has the function: the one it was given, or the default host."""
-        if self.host is None:
-            from .host import host
-
-            self.host = host
-        return self.host
-
     def get_name(self) -> str:
         """The name in the config."""
         return self._name.decode()
@@ -196,8 +144,83 @@ class Function(Base[T]):
         """How many seconds a call may take; None for no limit."""
         return settings.FUNCTION_TIMEOUT if self.timeout is None else self.timeout
 
+    def _taken(self, host: JSHost | AsyncJSHost) -> object:
+        """The host that was given, as this kind of function uses it."""
+        return host
+
+    def _decoder(self) -> Decoder:
+        from ._wire import results
+
+        self._decode = results.value if self.returns is None else results.typed(self.returns)
+        return self._decode
+
+
+class Function(FunctionBase[T]):
+    """A function that a host's config offers, under its name there.
+
+        double = Function("double", timeout=2)
+        double(number=20)           # 40: the JavaScript value, decoded
+        double.call(number=20)      # '40': the same as text
+
+    `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
+    on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
+    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
+    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
+    pydantic model.
+
+    Each may be given as an attribute of a subclass instead.
+    """
+
+    host: JSHost | None = None
+
+    def __call__(self, data: object = NOTHING, /, **fields: object) -> T:
+        """Call the function and return its result, decoded.
+
+        One positional argument is the data itself; keywords become the data object. Raises FunctionError if
+        the JavaScript throws, FunctionTimeout if it takes too long, and the other errors of `js_host.exceptions`.
+        """
+        return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
+
+    def call(self, data: object = NOTHING, /, **fields: object) -> str:
+        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
+        from ._wire import results
+
+        return self._run(data, fields, results.text)  # type: ignore[no-any-return]
+
+    def send_request(self, data: object = NOTHING, /, **fields: object) -> Response:
+        """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
+        return self._run(data, fields, Response)  # type: ignore[no-any-return]
+
+    def stream(self, data: object = NOTHING, /, **fields: object) -> Generator[T, None, None]:
+        """Call the function and give its result in parts, as they come.
+
+            for chunk in page.stream(url="/"):
+                response.write(chunk)
+
+        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
+        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
+        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
+        """
+        value = fields if data is NOTHING else given(data, fields)
+        host = self.host or self.get_host()
+        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
+
+    def get_host(self) -> JSHost:
+        """The host that has the function: the one it was given, or the default host."""
+        if self.host is None:
+            from .host import host
+
+            self.host = host
+        return self.host
+
+    def _taken(self, host: JSHost | AsyncJSHost) -> JSHost:
+        if hasattr(host, "__aenter__"):
+            raise ConfigError(f"{host!r} is for AsyncFunction; a Function needs a JSHost.")
+        return host
+
     def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
-        value = fields if data is _NOTHING else _data(data, fields)
+        value = fields if data is NOTHING else given(data, fields)
         host = self.host or self.get_host()
         values = settings.current or settings.read()
         if values["VERBOSITY"] >= FUNCTION_CALL:
@@ -216,12 +239,6 @@ class Function(Base[T]):
             yield from parts
         except FunctionError as error:
             raise self.exception_cls(str(error)) from error
-
-    def _decoder(self) -> Decoder:
-        from ._wire import results
-
-        self._decode = results.value if self.returns is None else results.typed(self.returns)
-        return self._decode
 
 
 class Response:
@@ -247,7 +264,8 @@ class Response:
         return self.value
 
 
-def _data(data: object, fields: dict[str, object]) -> object:
+def given(data: object, fields: dict[str, object]) -> object:
+    """The data of a call that was given as one argument."""
     if fields:
         raise TypeError("Give the data as one positional argument or as keywords, not both.")
     return data

@@ -22,10 +22,12 @@ from ..exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Generator
 
     from .._wire.results import Decoder
     from .address import Address
+    from .aio_http import AsyncHttp
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -37,6 +39,8 @@ class HttpLink:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._idle: deque[_Connection] = deque()
+        #: The same for event loops: see `aio_pool`.
+        self.loops: dict[AbstractEventLoop, AsyncHttp] = {}
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None

@@ -17,12 +17,14 @@ from .sync import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Protocol
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
     from .address import Address
+    from .aio_pool import AsyncPool
     from .gate import Gate
 
     class Slot(Protocol):
@@ -129,6 +131,9 @@ class Pool:
     answers; `token` is said in each handshake. `gate` limits the calls that a worker is given at a time.
     """
 
+    #: Whether `hold` has anything to do, which may take a while.
+    is_held = False
+
     def __init__(
         self,
         lanes: Sequence[Lane],
@@ -141,9 +146,11 @@ class Pool:
         self.lanes = list(lanes)
         self._explain = explain
         self._spin = SPIN if spin and can_spin() else 0.0
-        self._token = token
-        self._gate = gate
+        self.gate = gate
+        self.token = token
         self.is_closed = False
+        #: The connections of event loops to the same workers: see `aio_pool`.
+        self.loops: dict[AbstractEventLoop, AsyncPool] = {}
         _pools.add(self)
 
     def call(
@@ -153,10 +160,10 @@ class Pool:
 
         A call that certainly did not run is tried again; one that may have run never is.
         """
-        if self._gate is None:
+        if self.gate is None:
             return self._call(name, value, timeout, decode, key)
         deadline = None if timeout is None else monotonic() + timeout
-        with self._gate.passing(self.lanes, key, timeout) as worker:
+        with self.gate.passing(self.lanes, key, timeout) as worker:
             return self._call(name, value, _left(deadline), decode, worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
@@ -183,7 +190,7 @@ class Pool:
             try:
                 connection = self._connect(lane, _left(deadline))
             except ConnectionError as error:
-                reason = self._failure(lane) or error
+                reason = self.explain(lane) or error
                 continue
             try:
                 return connection.call(name, value, _left(deadline), decode)
@@ -200,10 +207,10 @@ class Pool:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
         """Call a function and give the parts of its result as they are asked for, on a connection of its own."""
-        if self._gate is None:
+        if self.gate is None:
             yield from self._stream(name, value, timeout, decode, key)
             return
-        with self._gate.passing(self.lanes, key, timeout) as worker:
+        with self.gate.passing(self.lanes, key, timeout) as worker:
             yield from self._stream(name, value, timeout, decode, worker)
 
     def _stream(
@@ -252,6 +259,12 @@ class Pool:
         self.is_closed = True
         for lane in self.lanes:
             lane.close()
+        for loop in tuple(self.loops):
+            self.loops.pop(loop).close_from_anywhere()
+
+    def hold(self) -> bool:
+        """Make sure that the workers are there. Returns whether they are new ones."""
+        return False
 
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
         if self.is_closed:
@@ -259,7 +272,7 @@ class Pool:
         limit = CONNECT_TIMEOUT if timeout is None else timeout
         connection = self._begun(lane)
         if connection is None:
-            connection = Connection.open(lane.address, limit, spin=self._spin, token=self._token)
+            connection = Connection.open(lane.address, limit, spin=self._spin, token=self.token)
         else:
             connection.greet(lane.address, limit)
         lane.connections.add(connection)
@@ -272,16 +285,15 @@ class Pool:
         except IndexError:
             pass
         descriptor = lane.slot.take_connection() if lane.slot else None
-        return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self._token)
+        return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self.token)
 
     def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
-        known = self._explain and self._explain(lane, connection.hello.pid)
-        return known or error
+        return self.explain(lane, connection.hello.pid) or error
 
-    def _failure(self, lane: Lane) -> JSHostError | None:
-        """The error that says why the worker can not be reached."""
-        return self._explain(lane, 0) if self._explain else None
+    def explain(self, lane: Lane, pid: int = 0) -> JSHostError | None:
+        """The error that says why the worker of that process id was lost; without one, why none can be reached."""
+        return self._explain(lane, pid) if self._explain else None
 
 
 def _levels_up() -> int:

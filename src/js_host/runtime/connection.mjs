@@ -319,7 +319,7 @@ export class Connection {
     this.socket.write('', () => {
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
-      if (this.socket.isPaused()) this.socket.resume()
+      this.socket.resume()                   // if it was not listened to meanwhile
       if (this.worker.draining) this.worker.checkIdle()
     })
   }

@@ -1,0 +1,383 @@
+"""A connection of the asyncio client: one socket, any number of calls at once, answers in any order.
+
+It reads and writes its socket itself, when the loop says that it can: that is quicker than a transport, and what a
+lost connection had sent is known to the byte. A call whose frame did not leave whole certainly did not run.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from contextvars import copy_context
+from math import inf
+from sys import maxsize
+from time import monotonic
+
+from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, RICH, FrameReader, pack, rich_body
+from .._wire.messages import read_bye, read_log
+from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
+from .aio_calls import Pending
+from .channel import GRACE, MAX_HELLO, NotSent
+from .sync import SMALL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from asyncio import AbstractEventLoop, TimerHandle
+    from collections.abc import Callable, Sequence
+
+    from .._wire.frames import Buffer, Frame
+    from .._wire.messages import Bye, Hello
+    from ..exceptions import JSHostError
+
+__all__ = ["AsyncConnection"]
+
+#: So many reads of a large frame are done in a row before others of the loop have their turn.
+READS_IN_A_ROW = 16
+
+_pack = HEADER.pack
+
+
+class AsyncConnection:
+    """One socket to a worker, for one event loop. `begin` calls on it; they are told what comes of them."""
+
+    __slots__ = (
+        "__weakref__",
+        "_gone",
+        "_id",
+        "_is_flushing",
+        "_out",
+        "_queued",
+        "_reader",
+        "_socket",
+        "_sweep_at",
+        "_timer",
+        "hello",
+        "is_closed",
+        "is_open",
+        "last_read",
+        "loop",
+        "pending",
+        "warnings",
+    )
+
+    hello: Hello
+
+    def __init__(self, loop: AbstractEventLoop, sock: socket.socket) -> None:
+        self.loop = loop
+        self._socket = sock
+        self._reader = FrameReader(MAX_HELLO)
+        self._id = 0
+        #: Who waits for what comes in, by the number of the call.
+        self.pending: dict[int, Pending] = {}
+        #: What waits to be sent; how many bytes were ever given to be sent, and how many of them were.
+        self._out: list[Buffer] = []
+        self._queued = self._gone = 0
+        #: Somebody will send what waits.
+        self._is_flushing = False
+        self._sweep_at = inf
+        self._timer: TimerHandle | None = None
+        self.last_read = 0.0
+        #: Calls may begin here. Not so any more when the worker is stopping, fell silent, or is gone.
+        self.is_open = True
+        self.is_closed = False
+        #: What the program is to be warned of, and was not yet.
+        self.warnings: list[str] = []
+        _connections.add(self)
+        loop.add_reader(sock, self._on_readable)
+
+    def __del__(self) -> None:
+        self._socket.close()
+
+    # Calls.
+
+    def begin(self, call: Pending) -> None:
+        """Send a call, and tell it what comes in for it, until it is finished. Raises PayloadTooLarge."""
+        self._id = id = self._id % MAX_ID + 1
+        while id in self.pending:
+            self._id = id = id % MAX_ID + 1
+        name, text = call.name, call.text
+        if call.flags or call.attachments is not None:
+            parts = self._rich_parts(id, call)
+        else:
+            length = len(name) + len(text)
+            if length > self.hello.limit:
+                raise self._too_large(name, length)
+            head = _pack(length, id, call.kind, 0, len(name), call.milliseconds()) + name
+            parts = (head + text,) if length < SMALL else (head, text)
+        call.id, call.end = id, maxsize
+        self.pending[id] = call
+        if call.deadline < self._sweep_at:
+            self._sweep_later(call.deadline)
+        self.send(parts)
+        call.end = self._queued
+
+    def finish(self, call: Pending) -> None:
+        """The call has ended."""
+        del self.pending[call.id]
+        if call.performer is not None:
+            call.performer.close()
+        if not self.is_open and not self.pending:
+            self.close()
+
+    def cancel(self, call: Pending) -> None:
+        """Nobody waits for the call any more: it ends in JavaScript too."""
+        if self.pending.get(call.id) is call:
+            self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
+            if not self.is_closed:
+                self.finish(call)
+
+    def retire(self) -> None:
+        """Let the calls here end, and begin no others."""
+        self.is_open = False
+        if not self.pending:
+            self.close()
+
+    def close(self, error: Callable[[Pending], JSHostError] | None = None) -> None:
+        """Close the socket. Calls that run on it are aborted, and raise what `error` makes of them."""
+        if self.is_closed:
+            return
+        self.is_open, self.is_closed = False, True
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._socket)
+            self.loop.remove_writer(self._socket)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._socket.close()
+        self._out.clear()
+        calls = tuple(self.pending.values())
+        self.pending.clear()
+        for call in calls:
+            if call.performer is not None:
+                call.performer.close()
+            call.failed(_unsent() if call.end > self._gone else error(call) if error else _closed())
+
+    def forget(self) -> None:
+        """Close this process's copy of the socket after a fork. The loop, and all else, is the parent's."""
+        self.is_open, self.is_closed = False, True
+        self._socket.close()
+
+    def _rich_parts(self, id: int, call: Pending) -> Sequence[Buffer]:
+        flags = call.flags
+        body: list[Buffer] = [call.text]
+        if call.attachments is not None:
+            flags, body = flags | RICH, rich_body(call.text, call.attachments)
+            if call.attachments.references:
+                call.context = copy_context()
+        length = len(call.name) + sum(map(len, body))
+        if length > self.hello.limit:
+            raise self._too_large(call.name, length)
+        return [pack(id, call.kind, flags, call.name, call.milliseconds(), body) + body[0], *body[1:]]
+
+    def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
+        return PayloadTooLarge(
+            f"The data for {name.decode()} takes {length} bytes; the host's limit is {self.hello.limit}. "
+            "Raise requestDataLimit in the config, or send less.",
+            maybe_executed=False,
+        )
+
+    # Sending.
+
+    def send(self, parts: Sequence[Buffer]) -> None:
+        """Send these bytes: at once if nothing else is on its way, else together with what the loop has to send now."""
+        for part in parts:
+            self._queued += len(part)
+        if self._is_flushing or len(self.pending) > 1 or len(parts) > 1:
+            self._out.extend(parts)
+            if not self._is_flushing:
+                self._is_flushing = True
+                self.loop.call_soon(self._flush)
+        elif not self.is_closed:
+            rest = self._send_now(parts[0])
+            if rest is not None:
+                self._wait_until_writable([rest])
+
+    def _flush(self) -> None:
+        """Send all that waits, as far as the socket takes it."""
+        if self.is_closed:
+            return
+        groups = list(_grouped(self._out))
+        self._out = []
+        self._is_flushing = False
+        for number, group in enumerate(groups):
+            rest = self._send_now(group)
+            if rest is not None:
+                self._wait_until_writable([rest, *groups[number + 1 :]])
+                return
+            if self.is_closed:
+                return
+
+    def _flush_on(self) -> None:
+        self.loop.remove_writer(self._socket)
+        self._flush()
+
+    def _wait_until_writable(self, rest: list[Buffer]) -> None:
+        self._is_flushing = True
+        self._out = rest + self._out
+        self.loop.add_writer(self._socket, self._flush_on)
+
+    def _send_now(self, data: Buffer) -> Buffer | None:
+        """What is left of the data when the socket takes no more; None if nothing is, or the connection is lost."""
+        length = len(data)
+        while True:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                return data
+            except OSError as error:
+                self._broke(error)
+                return None
+            self._gone += sent
+            if sent == length:
+                return None
+            data = memoryview(data)[sent:]
+            length -= sent
+
+    def _broke(self, error: OSError) -> None:
+        """Nothing can be sent any more. What the worker has said before is still to be read."""
+        self._is_flushing = True
+        try:
+            while not self.is_closed and self._read():
+                pass
+        except UnexpectedResponse:
+            pass
+        self.close(lambda call: _lost(error))
+
+    # Receiving.
+
+    def _on_readable(self) -> None:
+        self.last_read = monotonic()
+        try:
+            self._read()
+            for _ in range(READS_IN_A_ROW):
+                if self.is_closed or not self._reader.is_large or not self._read():
+                    break
+        except UnexpectedResponse as error:
+            message = str(error)
+            self.close(lambda call: UnexpectedResponse(message))
+        except BaseException:  # an interrupt: nobody knows how far it came
+            self.close()
+            raise
+
+    def _read(self) -> bool:
+        """Read once, and hand out the frames that are complete. Returns whether anything came."""
+        reader = self._reader
+        buffer = reader.get_buffer()
+        try:
+            count = self._socket.recv_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError as error:
+            reason = error
+            self.close(lambda call: _lost(reason))
+            return False
+        if not count:
+            self.close(lambda call: WorkerDied("The worker closed the connection before it answered."))
+            return False
+        if reader.is_large:
+            buffer.release()  # while it is alive, a body that is complete would have to be copied
+        frame = reader.received(count)
+        while frame is not None:
+            call = self.pending.get(frame.id)
+            if call is not None:
+                call.received(self, frame)
+            elif frame.id == 0:
+                self._aside(frame)
+            frame = reader.next_frame()
+        return True
+
+    def greeted(self, hello: Hello) -> None:
+        """The worker has said who it is."""
+        self.hello = hello
+        self._reader.limit = hello.limit
+
+    def _aside(self, frame: Frame) -> None:
+        """A frame that is of no call."""
+        if frame.kind == LOG:
+            self.warnings.append(read_log(frame.body))
+        elif frame.kind == BYE:
+            self._said_bye(read_bye(frame.body))
+        else:
+            raise UnexpectedResponse(f"A frame of an unknown kind came in: {frame.kind}.")
+
+    def _said_bye(self, bye: Bye) -> None:
+        if bye.reason == "draining":
+            self.retire()
+        else:
+            now = monotonic()
+            self.close(lambda call: bye.error(call.name.decode(), call.deadline <= now))
+
+    # Deadlines: the worker enforces them. This is for a worker that does not.
+
+    def _sweep_later(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._sweep_at = deadline
+        self._timer = self.loop.call_later(max(0.0, deadline + GRACE - monotonic()), self._sweep)
+
+    def watch(self, call: Pending) -> None:
+        """The deadline of a call has changed."""
+        if call.deadline < self._sweep_at:
+            self._sweep_later(call.deadline)
+
+    def _sweep(self) -> None:
+        """End the calls whose deadline has passed without a word; look again when the next may."""
+        self._timer, self._sweep_at = None, inf
+        limit = monotonic() - GRACE
+        for call in tuple(self.pending.values()):
+            due = call.due(self.last_read)
+            if due <= limit:
+                self._late(call)
+            elif due < self._sweep_at:
+                self._sweep_at = due
+        if self.pending and self._sweep_at < inf:
+            self._sweep_later(self._sweep_at)
+
+    def _late(self, call: Pending) -> None:
+        unsent = call.end > self._gone
+        self.is_open = False  # who is silent once is not asked again: others begin elsewhere
+        self.cancel(call)
+        call.failed(call.late(unsent))
+
+
+def _grouped(parts: list[Buffer]) -> Sequence[Buffer]:
+    """The same bytes in as few parts as can be had without copying large ones."""
+    if sum(map(len, parts)) < SMALL * 16:
+        return (b"".join(parts),)
+    groups: list[Buffer] = []
+    small: list[Buffer] = []
+    for part in parts:
+        if len(part) < SMALL:
+            small.append(part)
+            continue
+        if small:
+            groups.append(b"".join(small))
+            small = []
+        groups.append(part)
+    if small:
+        groups.append(b"".join(small))
+    return groups
+
+
+def _unsent() -> NotSent:
+    return NotSent("The connection to the worker broke before the request was sent.")
+
+
+def _closed() -> WorkerDied:
+    return WorkerDied("The connection to the worker was closed before it answered.")
+
+
+def _lost(error: OSError) -> WorkerDied:
+    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")
+
+
+_connections: weakref.WeakSet[AsyncConnection] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for connection in tuple(_connections):
+        connection.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,180 @@
+"""What waits for an answer on a connection of the asyncio client: calls, and the greeting."""
+
+from __future__ import annotations
+
+from math import inf
+from time import monotonic
+
+from .._wire.frames import ASK, CALL, ERROR, RESULT
+from .._wire.messages import read_error, read_hello
+from ..exceptions import FunctionTimeout, UnexpectedResponse
+from .channel import LONGEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+    from contextvars import Context
+
+    from .._wire.frames import Frame
+    from .._wire.results import Decoder
+    from .._wire.rich import Attachments
+    from ..exceptions import JSHostError
+    from .aio import AsyncConnection
+    from .aio_questions import AsyncPerformer
+
+__all__ = ["AsyncCall", "Greeting", "Pending"]
+
+
+class Pending:
+    """One request, and who waits for its end. `timeout` is how many seconds it may take from when it begins."""
+
+    __slots__ = ("attachments", "context", "deadline", "end", "flags", "id", "name", "performer", "text", "timeout")
+
+    kind = CALL
+
+    def __init__(
+        self, name: bytes, text: bytes, attachments: Attachments | None, timeout: float | None, flags: int = 0
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.attachments = attachments
+        self.timeout = timeout
+        self.flags = flags
+        self.id = 0
+        #: When it should have ended.
+        self.deadline = deadline_in(timeout)
+        #: How many bytes the connection has to have sent for the request to have left whole.
+        self.end = 0
+        #: Who answers what JavaScript asks of the callables in its data, once it has asked.
+        self.performer: AsyncPerformer | None = None
+        #: The context variables of the caller, for what is performed.
+        self.context: Context | None = None
+
+    def milliseconds(self) -> int:
+        """The timeout as the worker is told it; 0 is none."""
+        timeout = self.timeout
+        return 0 if timeout is None or timeout > LONGEST else int(timeout * 1000) or 1
+
+    def due(self, last_read: float) -> float:
+        """When it should have ended, if the connection was last heard of at `last_read`."""
+        return self.deadline
+
+    def received(self, connection: AsyncConnection, frame: Frame) -> None:
+        """A frame of it came in."""
+        raise NotImplementedError
+
+    def failed(self, error: JSHostError) -> None:
+        """It will not get an answer."""
+        raise NotImplementedError
+
+    def late(self, unsent: bool) -> JSHostError:
+        """The error where its deadline has passed without a word."""
+        if unsent:
+            return FunctionTimeout("The worker did not take the request before the deadline.", maybe_executed=False)
+        return FunctionTimeout("The worker gave no sign before the deadline.")
+
+    def error(self, frame: Frame) -> JSHostError:
+        """The exception that an ERROR frame stands for."""
+        faults = self.performer.faults if self.performer is not None else None
+        return read_error(frame.body, self.name.decode(), faults)
+
+    def asked(self, connection: AsyncConnection, frame: Frame) -> None:
+        """JavaScript asks something of the program, which is only right if it was given something to ask."""
+        if frame.kind != ASK or self.attachments is None or not self.attachments.references:
+            raise UnexpectedResponse(f"A frame came in that does not belong there, of the kind {frame.kind}.")
+        if self.performer is None:
+            from .aio_questions import AsyncPerformer  # late: few programs need it
+
+            self.performer = AsyncPerformer(connection, self)
+        self.performer.perform(frame)
+
+
+class AsyncCall(Pending):
+    """A call, and the future that gets its result."""
+
+    __slots__ = ("_decode", "future")
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        name: bytes,
+        text: bytes,
+        attachments: Attachments | None,
+        timeout: float | None,
+        decode: Decoder,
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.attachments = attachments
+        self.timeout = timeout
+        self.flags = self.id = self.end = 0
+        self.deadline = deadline_in(timeout)
+        self.performer = self.context = None
+        self._decode = decode
+        self.future: Future[object] = loop.create_future()
+
+    def renew(self, loop: AbstractEventLoop) -> None:
+        """Wait again, for the answer of another worker. The time that was waited counts."""
+        self.timeout = time_left(self.deadline)
+        self.future = loop.create_future()
+
+    def received(self, connection: AsyncConnection, frame: Frame) -> None:
+        """The result, the error, or a question."""
+        if frame.kind == RESULT:
+            connection.finish(self)
+            if not self.future.done():
+                try:
+                    self.future.set_result(self._decode(frame.body, frame.attachments))
+                except Exception as error:
+                    self.future.set_exception(error)
+        elif frame.kind == ERROR:
+            connection.finish(self)
+            self.failed(self.error(frame))
+        else:
+            self.asked(connection, frame)
+
+    def failed(self, error: JSHostError) -> None:
+        """It will not get an answer."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Greeting(Pending):
+    """The wait for the hello of a worker."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        super().__init__(b"hello", b"", None, None)
+        self.future: Future[None] = loop.create_future()
+
+    def received(self, connection: AsyncConnection, frame: Frame) -> None:
+        """The hello, or what is none."""
+        connection.finish(self)
+        try:
+            connection.greeted(read_hello(frame))
+        except Exception as error:
+            connection.is_open = False
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(None)
+
+    def failed(self, error: JSHostError) -> None:
+        """The connection is lost."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+def deadline_in(timeout: float | None) -> float:
+    """The moment that many seconds from now; never, for None or a timeout beyond all bounds."""
+    return inf if timeout is None or timeout > LONGEST else monotonic() + timeout
+
+
+def time_left(deadline: float) -> float | None:
+    """The seconds that are left, None for no limit; raises FunctionTimeout when there are none: nothing ran."""
+    if deadline == inf:
+        return None
+    left = deadline - monotonic()
+    if left <= 0:
+        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False)
+    return left
