@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import _get_running_loop
 
 from ._client.aio_pool import pool_of_this_loop
 from ._client.single_flight import SingleFlight
@@ -11,7 +12,7 @@ from .js_host import JSHost, too_late
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Coroutine
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 __all__ = ["AsyncJSHost"]
-
-_running_loop = asyncio.get_running_loop
 
 
 class AsyncJSHost:
@@ -101,15 +100,22 @@ class AsyncJSHost:
 
         return AsyncFunction(name, self, timeout, returns=returns)
 
-    async def call(
+    def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
-    ) -> object:
+    ) -> Coroutine[Any, Any, object]:
         """Call the function of that name (in UTF-8) and decode its result. `AsyncFunction` is the comfortable way."""
+        link = self._host._link
+        pool = None if link is None else link.loops.get(_get_running_loop())  # type: ignore[arg-type]
+        if pool is None or (timeout is not None and not timeout > 0):
+            return self._call(name, value, timeout, decode, key)
+        return pool.call(name, value, timeout, decode, key)
+
+    async def _call(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
+    ) -> object:
         if timeout is not None and not timeout > 0:
             raise too_late(name, timeout)
-        link = self._host._link
-        pool = None if link is None else link.loops.get(_running_loop())
-        return await (pool or await self._pool()).call(name, value, timeout, decode, key)
+        return await (await self._pool()).call(name, value, timeout, decode, key)
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None

@@ -17,6 +17,7 @@ from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, RICH, FrameReader, 
 from .._wire.messages import read_bye, read_log
 from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
 from .aio_calls import Pending
+from .aio_turning import Turning
 from .channel import GRACE, MAX_HELLO, NotSent
 from .sync import SMALL
 
@@ -52,6 +53,7 @@ class AsyncConnection:
         "_socket",
         "_sweep_at",
         "_timer",
+        "_turning",
         "hello",
         "is_closed",
         "is_open",
@@ -63,7 +65,7 @@ class AsyncConnection:
 
     hello: Hello
 
-    def __init__(self, loop: AbstractEventLoop, sock: socket.socket) -> None:
+    def __init__(self, loop: AbstractEventLoop, sock: socket.socket, spin: float) -> None:
         self.loop = loop
         self._socket = sock
         self._reader = FrameReader(MAX_HELLO)
@@ -78,6 +80,7 @@ class AsyncConnection:
         self._sweep_at = inf
         self._timer: TimerHandle | None = None
         self.last_read = 0.0
+        self._turning = Turning(loop, spin) if spin else None
         #: Calls may begin here. Not so any more when the worker is stopping, fell silent, or is gone.
         self.is_open = True
         self.is_closed = False
@@ -191,6 +194,8 @@ class AsyncConnection:
             rest = self._send_now(parts[0])
             if rest is not None:
                 self._wait_until_writable([rest])
+            elif self._turning is not None:
+                self._turning.begin(self.last_read)
 
     def _flush(self) -> None:
         """Send all that waits, as far as the socket takes it."""
@@ -247,6 +252,8 @@ class AsyncConnection:
 
     def _on_readable(self) -> None:
         self.last_read = monotonic()
+        if self._turning is not None and self._turning.since:
+            self._turning.answered(self.last_read)
         try:
             self._read()
             for _ in range(READS_IN_A_ROW):
@@ -283,7 +290,7 @@ class AsyncConnection:
                 call.received(self, frame)
             elif frame.id == 0:
                 self._aside(frame)
-            frame = reader.next_frame()
+            frame = reader.next_frame() if reader.end else None
         return True
 
     def greeted(self, hello: Hello) -> None:

@@ -108,7 +108,7 @@ class AsyncCall(Pending):
         self.attachments = attachments
         self.timeout = timeout
         self.flags = self.id = self.end = 0
-        self.deadline = deadline_in(timeout)
+        self.deadline = inf if timeout is None or timeout > LONGEST else monotonic() + timeout
         self.performer = self.context = None
         self._decode = decode
         self.future: Future[object] = loop.create_future()

@@ -22,12 +22,12 @@ __all__ = ["open_connection"]
 QUEUE_IS_FULL = 0.002
 
 
-async def open_connection(address: Address, timeout: float, token: str | None) -> AsyncConnection:
+async def open_connection(address: Address, timeout: float, token: str | None, spin: float) -> AsyncConnection:
     """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
     try:
         async with asyncio.timeout(timeout):
             sock = await _connect(address)
-            return await _greet(sock, address, token)
+            return await _greet(sock, address, token, spin)
     except TimeoutError:
         raise ConnectionError(f"The host at {address} did not answer within {timeout:g} s.") from None
     except (OSError, WorkerDied) as error:
@@ -64,11 +64,11 @@ async def _connect_unix(sock: socket.socket, address: Address) -> None:
             await asyncio.sleep(QUEUE_IS_FULL)
 
 
-async def _greet(sock: socket.socket, address: Address, token: str | None) -> AsyncConnection:
+async def _greet(sock: socket.socket, address: Address, token: str | None, spin: float) -> AsyncConnection:
     try:
         if address.is_http:
             await _upgrade(sock, address)
-        connection = AsyncConnection(asyncio.get_running_loop(), sock)
+        connection = AsyncConnection(asyncio.get_running_loop(), sock, spin)
     except BaseException:
         sock.close()
         raise

@@ -68,18 +68,18 @@ class AsyncLane:
         slot, connection = self.lane.slot, self.connection
         return slot is not None and not slot.ready, 0 if connection is None else len(connection.pending)
 
-    async def open(self, token: str | None, timeout: float | None) -> AsyncConnection:
+    async def open(self, token: str | None, spin: float, timeout: float | None) -> AsyncConnection:
         """The connection to the worker, made if there is none. However many ask at once, one is made."""
         connection = self.connection
         if connection is None or not connection.is_open:
             try:
-                connection = await self._opening.do(lambda: self._open(token), timeout)
+                connection = await self._opening.do(lambda: self._open(token, spin), timeout)
             except TimeoutError:
                 raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
         return connection
 
-    async def _open(self, token: str | None) -> AsyncConnection:
-        self.connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, token)
+    async def _open(self, token: str | None, spin: float) -> AsyncConnection:
+        self.connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, token, spin)
         return self.connection
 
     async def explain(self, pool: Pool, pid: int = 0) -> JSHostError | None:
@@ -116,22 +116,31 @@ class AsyncPool:
         """
         text, attachments = encode(value)
         call = AsyncCall(self._loop, name, text, attachments, timeout, decode)
-        if self._pool.gate is None:
-            return await self._call(call, key)
-        async with await self._passing(key, call.deadline) as worker:
-            call.renew(self._loop)
-            return await self._call(call, worker)
-
-    async def _call(self, call: AsyncCall, key: int | None) -> object:
+        if self._pool.gate is not None:
+            return await self._call_in_turn(call, key)
         lane = self._choose(key)
         connection = None if lane is None else lane.connection
         if lane is None or connection is None or not connection.is_open:
             return await self._call_anew(call, key)
+        # As in `_answer`: of the coroutines between the caller and the future, each one costs.
+        connection.begin(call)
         try:
-            return await self._answer(lane, connection, call)
+            return await call.future
         except (NotSent, Stopping):
             call.renew(self._loop)
+        except WorkerDied as error:
+            raise await self._reason(lane, connection, error) from None
+        finally:
+            connection.cancel(call)
+            if connection.warnings:
+                _warn(connection)
         return await self._call_anew(call, key)
+
+    async def _call_in_turn(self, call: AsyncCall, key: int | None) -> object:
+        """The same as soon as a worker has room."""
+        async with await self._passing(key, call.deadline) as worker:
+            call.renew(self._loop)
+            return await self._call_anew(call, worker)
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -206,7 +215,7 @@ class AsyncPool:
             lane = self._choose(key)
             assert lane is not None
             try:
-                connection = await lane.open(self._pool.token, time_left(call.deadline))
+                connection = await lane.open(self._pool.token, self._pool.spin, time_left(call.deadline))
             except ConnectionError as error:
                 reason = await lane.explain(self._pool) or error
             else:

@@ -145,7 +145,7 @@ class Pool:
     ) -> None:
         self.lanes = list(lanes)
         self._explain = explain
-        self._spin = SPIN if spin and can_spin() else 0.0
+        self.spin = SPIN if spin and can_spin() else 0.0
         self.gate = gate
         self.token = token
         self.is_closed = False
@@ -272,7 +272,7 @@ class Pool:
         limit = CONNECT_TIMEOUT if timeout is None else timeout
         connection = self._begun(lane)
         if connection is None:
-            connection = Connection.open(lane.address, limit, spin=self._spin, token=self.token)
+            connection = Connection.open(lane.address, limit, spin=self.spin, token=self.token)
         else:
             connection.greet(lane.address, limit)
         lane.connections.add(connection)
@@ -285,7 +285,7 @@ class Pool:
         except IndexError:
             pass
         descriptor = lane.slot.take_connection() if lane.slot else None
-        return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self.token)
+        return None if descriptor is None else Connection.begin(descriptor, spin=self.spin, token=self.token)
 
     def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
