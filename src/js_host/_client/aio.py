@@ -112,7 +112,10 @@ class AsyncConnection:
         self.pending[id] = call
         if call.deadline < self._sweep_at:
             self._sweep_later(call.deadline)
-        self.send(parts)
+        if len(self.pending) == 1 and len(parts) == 1 and not self._is_flushing:
+            self._send_alone(parts[0])
+        else:
+            self._send_together(parts)
         call.end = self._queued
 
     def finish(self, call: Pending) -> None:
@@ -125,7 +128,9 @@ class AsyncConnection:
 
     def cancel(self, call: Pending) -> None:
         """Nobody waits for the call any more: it ends in JavaScript too."""
-        if self.pending.get(call.id) is call:
+        if self.loop.is_closed():
+            self.close()
+        elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
             if not self.is_closed:
                 self.finish(call)
@@ -141,9 +146,11 @@ class AsyncConnection:
         if self.is_closed:
             return
         self.is_open, self.is_closed = False, True
-        if not self.loop.is_closed():
-            self.loop.remove_reader(self._socket)
-            self.loop.remove_writer(self._socket)
+        if self.loop.is_closed():
+            self._socket.close()
+            return  # nobody can be told any more
+        self.loop.remove_reader(self._socket)
+        self.loop.remove_writer(self._socket)
         if self._timer is not None:
             self._timer.cancel()
         self._socket.close()
@@ -183,19 +190,25 @@ class AsyncConnection:
 
     def send(self, parts: Sequence[Buffer]) -> None:
         """Send these bytes: at once if nothing else is on its way, else together with what the loop has to send now."""
-        for part in parts:
-            self._queued += len(part)
         if self._is_flushing or len(self.pending) > 1 or len(parts) > 1:
-            self._out.extend(parts)
-            if not self._is_flushing:
-                self._is_flushing = True
-                self.loop.call_soon(self._flush)
+            self._send_together(parts)
         elif not self.is_closed:
-            rest = self._send_now(parts[0])
-            if rest is not None:
-                self._wait_until_writable([rest])
-            elif self._turning is not None:
-                self._turning.begin(self.last_read)
+            self._send_alone(parts[0])
+
+    def _send_alone(self, data: Buffer) -> None:
+        self._queued += len(data)
+        rest = self._send_now(data)
+        if rest is not None:
+            self._wait_until_writable([rest])
+        elif self._turning is not None:
+            self._turning.begin(self.last_read)
+
+    def _send_together(self, parts: Sequence[Buffer]) -> None:
+        self._queued += sum(map(len, parts))
+        self._out.extend(parts)
+        if not self._is_flushing:
+            self._is_flushing = True
+            self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         """Send all that waits, as far as the socket takes it."""

@@ -54,28 +54,34 @@ def _forget_closed_loops(link: Pool | HttpLink) -> None:
 class AsyncLane:
     """The way to one worker: the connection to it, if there is one. `lane` is the blocking client's."""
 
-    __slots__ = ("_explaining", "_opening", "connection", "lane")
+    __slots__ = ("_explaining", "_opening", "_waiting", "connection", "lane")
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         #: Where calls begin. The ones before it may still have calls in hand.
         self.connection: AsyncConnection | None = None
+        #: How many calls wait for a connection.
+        self._waiting = 0
         self._opening = SingleFlight()
         self._explaining = SingleFlight()
 
     def load(self) -> tuple[bool, int]:
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
         slot, connection = self.lane.slot, self.connection
-        return slot is not None and not slot.ready, 0 if connection is None else len(connection.pending)
+        calls = self._waiting if connection is None else self._waiting + len(connection.pending)
+        return slot is not None and not slot.ready, calls
 
     async def open(self, token: str | None, spin: float, timeout: float | None) -> AsyncConnection:
         """The connection to the worker, made if there is none. However many ask at once, one is made."""
         connection = self.connection
         if connection is None or not connection.is_open:
+            self._waiting += 1
             try:
                 connection = await self._opening.do(lambda: self._open(token, spin), timeout)
             except TimeoutError:
                 raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
+            finally:
+                self._waiting -= 1
         return connection
 
     async def _open(self, token: str | None, spin: float) -> AsyncConnection:
@@ -130,8 +136,10 @@ class AsyncPool:
             call.renew(self._loop)
         except WorkerDied as error:
             raise await self._reason(lane, connection, error) from None
-        finally:
+        except BaseException:
             connection.cancel(call)
+            raise
+        finally:
             if connection.warnings:
                 _warn(connection)
         return await self._call_anew(call, key)
@@ -178,8 +186,10 @@ class AsyncPool:
             return await call.future
         except WorkerDied as error:
             raise await self._reason(lane, connection, error) from None
-        finally:
+        except BaseException:
             connection.cancel(call)
+            raise
+        finally:
             if connection.warnings:
                 _warn(connection)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .aio import AsyncConnection
     from .aio_calls import Pending
 
+    Outcome = tuple[object, Exception | None]
+
 __all__ = ["AsyncPerformer"]
 
 
@@ -58,15 +60,15 @@ class AsyncPerformer:
 
     async def _answer(self, number: int, question: tuple[Any, Operation, list[Any]]) -> None:
         try:
-            result = await _do(*question)
-        except asyncio.CancelledError as error:
+            result, error = await _outcome(*question)
+        except asyncio.CancelledError as cancelled:
             if self._is_open():  # its own, not ours
-                self._send(self._questions.fault(number, error))
+                self._send(self._questions.fault(number, cancelled))
             raise
-        except Exception as error:
-            self._send(self._questions.fault(number, error))
-        else:
+        if error is None:
             self._send(self._questions.answer(number, result))
+        else:
+            self._send(self._questions.fault(number, error))
 
     def _is_open(self) -> bool:
         call = self._connection.pending.get(self._questions.id)
@@ -77,12 +79,18 @@ class AsyncPerformer:
             self._connection.send(parts)
 
 
-async def _do(reference: Any, operation: Operation, arguments: list[Any]) -> object:
+async def _outcome(reference: Any, operation: Operation, arguments: list[Any]) -> Outcome:
+    """What came of a question: the result, or an exception, which is not raised: StopIteration could not be."""
     if _is_for_the_loop(reference, operation):
-        result = perform(reference, operation, arguments)
+        result, error = _begun(reference, operation, arguments)
     else:
-        result = _unpacked(*await asyncio.to_thread(_outcome, reference, operation, arguments))
-    return await result if hasattr(result, "__await__") else result
+        result, error = await asyncio.to_thread(_begun, reference, operation, arguments)
+    if error is None and hasattr(result, "__await__"):
+        try:
+            result = await result
+        except Exception as raised:
+            error = raised
+    return result, error
 
 
 def _is_for_the_loop(reference: Any, operation: Operation) -> bool:
@@ -91,15 +99,8 @@ def _is_for_the_loop(reference: Any, operation: Operation) -> bool:
     return hasattr(reference, "__anext__")
 
 
-def _outcome(reference: Any, operation: Operation, arguments: list[Any]) -> tuple[object, Exception | None]:
-    # As a pair, since a future can not carry every exception: StopIteration, for one.
+def _begun(reference: Any, operation: Operation, arguments: list[Any]) -> Outcome:
     try:
         return perform(reference, operation, arguments), None
     except Exception as error:
         return None, error
-
-
-def _unpacked(result: object, error: Exception | None) -> object:
-    if error is not None:
-        raise error
-    return result
