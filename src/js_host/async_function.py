@@ -132,9 +132,9 @@ class AsyncStream(Base[T]):
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, T]:
+    async def __anext__(self) -> T:
         """The next part."""
-        return self._parts.__anext__()
+        return await self._parts.__anext__()  # not only its awaitable: whoever awaits must keep this object
 
     async def aclose(self) -> None:
         """Take no more parts: the JavaScript ends at once."""

@@ -130,6 +130,11 @@ def test_a_stream_that_is_left_early_ends_in_javascript_at_once(host: JSHost, ho
     asyncio.run(main())
 
 
+async def collect(stream: Any, parts: list[Any]) -> None:
+    async for part in stream:
+        parts.append(part)
+
+
 async def consume(stream: Any) -> None:
     async for _ in stream:
         await asyncio.sleep(0)
@@ -143,8 +148,7 @@ def test_an_error_in_mid_stream_comes_after_the_parts_before_it(host: JSHost) ->
         for kind, raised in ((None, FunctionError), (Wrong, Wrong)):
             parts = []
             with pytest.raises(raised, match="in the middle"):
-                async for part in AsyncFunction("breaks", host, exception_cls=kind).stream(3):
-                    parts.append(part)
+                await collect(AsyncFunction("breaks", host, exception_cls=kind).stream(3), parts)
             assert parts == [0, 1, 2]
 
     asyncio.run(main())
@@ -161,18 +165,16 @@ def test_the_timeout_is_for_each_part_and_does_not_run_while_nobody_waits_for_on
                 await asyncio.sleep(0.5)
         assert parts == list(range(6))
         with pytest.raises(FunctionTimeout):
-            async for _ in slowly.stream([2, 60_000]):
-                pass
+            await anext(slowly.stream([2, 60_000]))
 
     asyncio.run(main())
 
 
 def test_a_worker_that_dies_in_mid_stream_is_told_and_the_next_stream_works(host: JSHost) -> None:
     async def main() -> None:
-        parts = []
+        parts: list[Any] = []
         with pytest.raises(WorkerDied, match="SIGKILL"):
-            async for part in AsyncFunction("dies", host).stream():
-                parts.append(part)
+            await collect(AsyncFunction("dies", host).stream(), parts)
         assert parts == [1]
         assert [part async for part in AsyncFunction("count", host).stream(3)] == [0, 1, 2]
 
