@@ -52,8 +52,14 @@ def fix(*_):
 
 
 def types(*_):
-    """Check the types."""
-    run(prepare(VENV, sys.executable), "-m", "mypy")
+    """Check the types, in both languages."""
+    python = prepare(VENV, sys.executable)
+    run(python, "-m", "mypy")
+    modules = os.path.join(VENV, "typescript", "node_modules")
+    if not os.path.exists(modules):
+        npm(python, "install", "--prefix", os.path.dirname(modules), "--no-save", "typescript@5", "@types/node@24")
+    compiler, roots = os.path.join(modules, "typescript", "bin", "tsc"), os.path.join(modules, "@types")
+    run(node(python), compiler, "--project", os.path.join("tests", "runtime"), "--typeRoots", roots)
 
 
 def check(*args):

@@ -11,7 +11,7 @@ from .exceptions import JSHostError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
@@ -21,12 +21,20 @@ COMMANDS = ("init", "run", "call", "functions", "status", "doctor", "runtime-pat
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        return _run(argv)
+        return run_to_end(lambda: _run(argv))
     except SystemExit as end:  # argparse has said what is wrong, or has shown its help
         return end.code if isinstance(end.code, int) else 0
     except JSHostError as error:
         print(f"js-host: {error}", file=sys.stderr)
         return 1
+
+
+def run_to_end(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code, also where its reader, or the user, had enough of it."""
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # the reader of our output had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -41,23 +49,31 @@ def _run(argv: Sequence[str] | None) -> int:
         parser.print_help(sys.stderr)
         return 2
     code: int = arguments.main(arguments)
-    sys.stdout.flush()
     return code
 
 
 def make_parser() -> ArgumentParser:
     from argparse import ArgumentParser
-    from importlib import import_module
 
     parser = ArgumentParser(prog="js-host", description="Call JavaScript functions from Python and the command line.")
     parser.add_argument("--version", action="version", version=f"js-host {__version__}")
+    add_commands(parser, COMMANDS)
+    return parser
+
+
+def add_commands(parser: ArgumentParser, names: Sequence[str]) -> list[ArgumentParser]:
+    """Give a parser these commands: what it parses has the `main` of the one that was named. Returns their parsers."""
+    from importlib import import_module
+
+    made = []
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name in COMMANDS:
+    for name in names:
         command = import_module("._cli." + name.replace("-", "_"), __package__)
         inner = commands.add_parser(name, help=command.HELP, description=command.__doc__)
         command.add_arguments(inner)
         inner.set_defaults(main=command.main)
-    return parser
+        made.append(inner)
+    return made
 
 
 def _end_as_interrupted() -> int:

@@ -6,12 +6,14 @@
     settings.WORKERS  # 2
 
 Values are given to `configure`, or assigned one by one. They are checked after they were put
-together with those given before, and a change that fails a check changes nothing.
+together with those given before, and a change that fails a check changes nothing. Where none was
+given, and this program runs Django, its setting JS_HOST holds: a dict with the same names.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from .exceptions import ConfigError
 from .utils.verbosity import PROCESS_START
@@ -188,7 +190,7 @@ class Settings:
 
     def _load(self) -> Mapping[str, object]:
         """Values that hold where `configure` gave none: the one place to read a framework's own settings."""
-        return {}
+        return read_django()
 
     def _merge(self, values: Mapping[str, object]) -> None:
         checked = {name: find_setting(name).kind.check(name, value) for name, value in values.items()}
@@ -198,11 +200,41 @@ class Settings:
 
     def read(self) -> dict[str, Any]:
         """All settings at once, kept as `current` until one changes: for what looks at them in every call."""
-        Settings.current = {name: getattr(self, name) for name in TABLE}
-        return Settings.current
+        values = {**DEFAULTS, **self._load(), **vars(self)}
+        check_together(values)
+        Settings.current = values
+        return values
+
+    def look_again(self) -> None:
+        """Forget what was read: a framework's own settings have changed."""
+        Settings.current = None
 
 
 TABLE: dict[str, Setting] = {name: row for name, row in vars(Settings).items() if isinstance(row, Setting)}
+DEFAULTS = {name: row.default for name, row in TABLE.items()}
+
+
+def read_django() -> dict[str, object]:
+    """What Django's settings say, checked: JS_HOST, and BASE_DIR for the SOURCE_ROOT. Empty where Django is not in use.
+
+    Django's settings are never made to load: they are read once they are there.
+    """
+    django = getattr(sys.modules.get("django.conf"), "settings", None)
+    if django is None or not django.configured:
+        return {}
+    base = getattr(django, "BASE_DIR", None)
+    root = {"SOURCE_ROOT": os.fspath(base)} if isinstance(base, (str, os.PathLike)) else {}
+    return {**root, **check_django(getattr(django, "JS_HOST", {}))}
+
+
+def check_django(given: object) -> dict[str, object]:
+    """The values of JS_HOST in the form that is kept. Raises ConfigError, which says where they come from."""
+    if not isinstance(given, dict):
+        raise ConfigError(f"JS_HOST in Django's settings must be a dict, not {given!r} ({type(given).__name__}).")
+    try:
+        return {name: find_setting(str(name)).kind.check(name, value) for name, value in given.items()}
+    except ConfigError as error:
+        raise ConfigError(f"JS_HOST in Django's settings: {error}") from None
 
 
 def find_setting(name: str) -> Setting:

@@ -7,6 +7,7 @@ the address and port of the config file.
 from __future__ import annotations
 
 from .conf import settings
+from .exceptions import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["host"]
 
+#: The settings that say which host it is, and how it is started.
+DECIDING = (
+    *("SOURCE_ROOT", "CONFIG_FILE", "ROOT_URL", "USE_MANAGER"),
+    *("PATH_TO_NODE", "PATH_TO_BIN", "NODE_ARGS", "WORKERS", "SPIN"),
+)
+
+_followed: tuple[object, ...] | None = None
+_kept: dict[tuple[object, ...] | None, dict[str, object]] = {}
+
 
 def __getattr__(name: str) -> object:
+    global _followed
     if name != "host":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = _find()
+    _followed = _deciding()
     globals()["host"] = found
     return found
 
@@ -28,8 +40,50 @@ def __getattr__(name: str) -> object:
 def _find() -> JSHost:
     from .js_host import JSHost
 
-    if settings.USE_MANAGER:
-        return JSHost(settings.get_config_file(), managed=True)
-    if settings.ROOT_URL:
-        return JSHost(root_url=settings.ROOT_URL)
-    return JSHost(settings.get_config_file())
+    values = settings.current or settings.read()
+    if values["ROOT_URL"]:
+        return JSHost(root_url=values["ROOT_URL"])
+    return JSHost(settings.get_config_file(), managed=values["USE_MANAGER"])
+
+
+def follow_settings() -> None:
+    """Make the default host the one that the settings name now, where they were replaced after it was found.
+
+    It stays the same object, so whoever has it goes along. A host that this program had started is kept aside, and is
+    there again when the settings come back; connections to any other are closed.
+    """
+    global _followed
+    present: JSHost | None = globals().get("host")
+    if present is None:
+        return
+    before, now = _followed, _deciding()
+    if now == before:
+        return
+    _put_aside(present, before)
+    vars(present).update(_kept.pop(now, None) or vars(_found_or_empty()))
+    _followed = now
+
+
+def _deciding() -> tuple[object, ...] | None:
+    try:
+        values = settings.current or settings.read()
+    except ConfigError:
+        return None
+    return tuple(values[name] for name in DECIDING)
+
+
+def _put_aside(present: JSHost, deciding: tuple[object, ...] | None) -> None:
+    if present._home is not None and present._home.is_own:
+        _kept[deciding] = dict(vars(present))
+    else:
+        present.close()
+
+
+def _found_or_empty() -> JSHost:
+    """The host; or one that says, when it is used, what is wrong with the settings."""
+    from .js_host import JSHost
+
+    try:
+        return _find()
+    except ConfigError:
+        return JSHost()

@@ -300,8 +300,9 @@ class JSHost:
         from ._homes.remote import RemoteHome
 
         advice = (
-            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`, or let this program have "
-            "one of its own: `with JSHost(config_file) as host: …`."
+            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`; or, in development, have "
+            "a manager start it: USE_MANAGER=True; or let this program have one of its own: "
+            "`with JSHost(config_file) as host: …`."
         )
         return RemoteHome(self.get_url(), self._call_options(), advice)
 

@@ -75,7 +75,28 @@ def record(**fields: object) -> str:
     ],
 )
 def test_records_say_their_level_and_the_rest_is_raw(stream: str, line: str, expected: tuple[str, str]) -> None:
-    assert read_line(stream, line) == expected
+    said = read_line(stream, line, 3, 4711)
+    assert (said.level, said.text) == expected
+    assert (said.worker, said.pid, said.function, said.call) == (3, 4711, None, None)
+
+
+@pytest.mark.parametrize(
+    ("function", "call", "expected"),
+    [
+        ("greet", 12, ("greet", 12)),
+        ("a\x1bb\nc", 1, ("a\\x1bb\n    c", 1)),
+        (5, "x", (None, None)),
+        (None, None, (None, None)),
+    ],
+)
+def test_a_record_may_say_whose_it_is(function: object, call: object, expected: tuple[object, object]) -> None:
+    said = read_line("stdout", record(level="info", text="x", function=function, call=call), 0, 1)
+    assert (said.function, said.call) == expected
+
+
+@pytest.mark.parametrize("line", ["\x1e[1]", '\x1e"text"', "\x1enull"])
+def test_a_record_that_is_no_object_is_raw(line: str) -> None:
+    assert read_line("stdout", line, 0, 1).text.startswith("\\x1e")
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,15 @@ def line(text: str, level: str = "info", worker: int = 0) -> LogLine:
     return LogLine(level, text, worker, 4711)
 
 
-def test_each_line_has_time_worker_and_level(tmp_path: Path) -> None:
+def test_each_line_has_time_worker_and_level_and_the_call_that_says_it(tmp_path: Path) -> None:
     log = LogFile(str(tmp_path / "a.log"))
-    log.write([line("hello"), line("oh", "error", 3)])
+    log.write([line("hello"), line("oh", "error", 3), LogLine("warn", "hm", 1, 5, function="greet", call=12)])
     log.say("started")
     log.close()
     assert LINE.findall((tmp_path / "a.log").read_text()) == [
         "worker 0 (4711) info: hello",
         "worker 3 (4711) error: oh",
+        "worker 1 (5) greet #12 warn: hm",
         "manager info: started",
     ]
     assert log.note is None

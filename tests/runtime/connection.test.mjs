@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { BYE, CALL, CANCEL, ERROR, HEADER_SIZE, HELLO, READ_SIZE, RESULT, RICH, STATUS, richFrame, textFrame, writeHeader } from '../../src/js_host/runtime/frames.mjs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { BYE, CALL, CANCEL, ERROR, HEADER_SIZE, HELLO, PATIENT, READ_SIZE, RESULT, RICH, STATUS, STREAM, richFrame, textFrame, writeHeader } from '../../src/js_host/runtime/frames.mjs'
 import { LIMIT, call, serve as serveFunctions, until } from './client.mjs'
 
 const signals = []
@@ -19,7 +21,24 @@ const functions = {
   fn: () => () => {},
   text: (n) => 'x'.repeat(n),
   bytes: (n) => Buffer.alloc(n),
-  many: (n) => Array.from({ length: n }, () => Buffer.from('a'))
+  many: (n) => Array.from({ length: n }, () => Buffer.from('a')),
+  length: (text) => text.length,
+  busy: (ms) => { for (const end = performance.now() + ms; performance.now() < end;); },
+  never: () => new Promise(() => {}),
+  after: ({ ms, value }) => new Promise((resolve) => setTimeout(resolve, ms, value)),
+  answersThenThrows: (data, cb) => { cb(null, 'first'); throw new Error('second') },
+  answersThenRejects: async (data, cb) => { cb(null, 'first'); await null; throw new Error('second') },
+  throwsThenAnswers: (data, cb) => { cb(new Error('first')); cb(null, 'second') },
+  honours: (data, context = null) => new Promise((resolve) => context.signal.addEventListener('abort', () => resolve(context.signal.reason.message))),
+  counts: async function * () { try { for (let i = 0; ; i++) { yield i; await new Promise((resolve) => setTimeout(resolve, 5)) } } finally { counted.closed = true } }
+}
+const counted = { closed: false }
+
+/** Bytes in use after a collection. */
+async function heapUsed () {
+  setFlagsFromString('--expose-gc')
+  for (let i = 0; i < 3; i++) { await new Promise(setImmediate); runInNewContext('gc')() }
+  return process.memoryUsage().heapUsed
 }
 
 const serve = (t, options) => serveFunctions(t, functions, options)
@@ -228,6 +247,124 @@ test('a draining worker says so, finishes what runs, takes nothing more and is i
   client.socket.resume()
   assert.equal((await client.next()).length, LIMIT)
   await until(() => idle > 0)
+})
+
+test('a patient call has its whole time from the moment it starts, and another one from its arrival', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(call(1, 'busy', 60), call(2, 'later', 'in time', { deadline: 30, flags: PATIENT }), call(3, 'run', 'too late', { deadline: 30 }))
+  const frames = [await client.next(), await client.next(), await client.next()]
+  const of = Object.fromEntries(frames.map((frame) => [frame.id, frame]))
+  assert.deepEqual([of[2].kind, of[2].value], [RESULT, 'in time'])
+  assert.deepEqual([of[3].kind, of[3].value.type, of[3].value.maybeExecuted], [ERROR, 'timeout', false])
+  assert.ok(!ran.includes('too late'))
+})
+
+test('a patient call that waits ends at its deadline', async (t) => {
+  const client = await (await serve(t)).connect()
+  assert.equal((await client.ask('hangs', 1, { deadline: 20, flags: PATIENT })).value.type, 'timeout')
+})
+
+test('ten thousand promises that never settle leave nothing behind but a number', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  client.send(...Array.from({ length: 10_000 }, (_, i) => call(i + 1, 'never', i, { deadline: 400 })))
+  for (let i = 0; i < 10_000; i++) assert.equal((await client.next()).value.type, 'timeout')
+  assert.deepEqual([worker.waiting.size, [...worker.connections][0].calls.size, worker.host.counters.abandoned], [0, 0, 10_000])
+  client.send(textFrame(8, STATUS, ''))
+  assert.equal((await client.next()).value.counters.abandoned, 10_000)
+})
+
+test('the memory of calls that never settle is free again after their deadlines', async (t) => {
+  const { connect } = await serve(t)
+  const client = await connect()
+  const round = async () => {
+    client.send(...Array.from({ length: 10_000 }, (_, i) => call(i + 1, 'never', i, { deadline: 30 })))
+    for (let i = 0; i < 10_000; i++) await client.next()
+    return heapUsed()
+  }
+  await round()
+  const before = await round()
+  for (let i = 0; i < 4; i++) await round()
+  const after = await round()
+  assert.ok(after - before < 4e6, `${(after - before) / 1e6} MB more`)
+})
+
+test('a timed out call answers nobody later: each answer belongs to its question', async (t) => {
+  const client = await (await serve(t)).connect()
+  const wanted = new Map()
+  for (let i = 1; i <= 500; i++) {
+    const late = i % 5 === 0
+    wanted.set(i, late ? 'timeout' : i)
+    client.send(call(i, 'after', { ms: late ? 60 : i % 7, value: i }, { deadline: late ? 10 : 2000 }))
+  }
+  for (let i = 0; i < 500; i++) {
+    const { id, kind, value } = await client.next()
+    assert.equal(kind === ERROR ? value.type : value, wanted.get(id))
+    wanted.delete(id)
+  }
+  assert.equal((await client.ask('after', { ms: 80, value: 'last' })).value, 'last')
+  assert.equal(client.frames.length, 0)
+})
+
+test('cancelling one of two calls leaves the other, and an id is free again at once', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  client.send(call(1, 'after', { ms: 20, value: 'a' }), call(2, 'after', { ms: 20, value: 'b' }), textFrame(1, CANCEL, ''), call(1, 'after', { ms: 40, value: 'c' }))
+  assert.deepEqual([(await client.next()).text, (await client.next()).text, worker.waiting.size], ['"b"', '"c"', 0])
+})
+
+test('an answer after an exception, or an exception after an answer, is one answer', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  assert.equal((await client.ask('answersThenThrows')).value, 'first')
+  assert.equal((await client.ask('answersThenRejects')).value, 'first')
+  assert.equal((await client.ask('throwsThenAnswers')).value.message, 'first')
+  assert.equal((await client.ask('echo', 1)).value, 1)
+  await until(() => worker.host.counters.lateErrors === 2 && worker.host.counters.repeatedCallbacks === 1)
+  assert.equal(client.frames.length, 0)
+})
+
+test('before its time to stop is over, a worker fires the signals of its calls, and they may still answer', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  client.send(call(1, 'honours', null), call(2, 'counts', null, { flags: STREAM }))
+  await until(() => worker.waiting.size === 2)
+  const began = performance.now()
+  worker.drain(() => {}, 100)
+  const frames = []
+  while (frames.length < 2) { const frame = await client.next(); if (frame.kind === RESULT || frame.kind === ERROR) frames.push(frame) }
+  const took = performance.now() - began
+  assert.ok(took > 80 && took < 1000, `${took} ms`)
+  const [result, ended] = frames.toSorted((a, b) => a.id - b.id)
+  assert.deepEqual([result.kind, result.value], [RESULT, 'The worker is stopping, and the time for its calls is nearly over.'])
+  assert.deepEqual([ended.kind, ended.value.type, ended.value.name], [ERROR, 'error', 'AbortError'])
+  await until(() => worker.waiting.size === 0 && counted.closed)
+})
+
+test('a client that reads nothing is not listened to before it does, and others are', async (t) => {
+  const { connect, worker } = await serve(t)
+  worker.limit = 2 ** 31
+  const [slow, other] = [await connect(), await connect()]
+  const size = 8 * 1024 * 1024
+  slow.socket.pause()
+  for (let i = 1; i <= 40; i++) slow.send(call(i, 'bytes', size), call(1000 + i, 'echo', 'x'.repeat(READ_SIZE)))
+  const [mine] = worker.connections
+  await until(() => !mine.listening)
+  assert.ok(mine.socket.writableLength < 200e6, `${mine.socket.writableLength} bytes`)
+  assert.equal((await other.ask('echo', 1)).value, 1)
+  slow.socket.resume()
+  for (let i = 0; i < 80; i++) await slow.next()
+  assert.equal((await slow.ask('echo', 2)).value, 2)
+})
+
+test('both sides may write 50 MB at once', async (t) => {
+  const { connect, worker } = await serve(t)
+  worker.limit = 2 ** 31
+  const client = await connect()
+  for (const reader of worker.connections) reader.reader.limit = 2 ** 31
+  client.send(call(1, 'bytes', 50e6), call(2, 'length', 'x'.repeat(50e6)))
+  const frames = [await client.next(), await client.next()]
+  assert.deepEqual([frames[0].length > 50e6, frames[1].value], [true, 50e6])
 })
 
 test('with spinning, calls are answered as without', async (t) => {

@@ -13,7 +13,7 @@ RUNTIME = sorted((PACKAGE / "runtime").glob("*.mjs"))
 
 LEAVES = ("exceptions", "utils")
 SIBLINGS = ("_client", "_host", "_manager")
-DOORS = ("cli", "_cli", "__main__", "doctor", "apps", "testing", "contrib")
+DOORS = ("cli", "_cli", "__main__", "doctor", "apps", "testing", "contrib", "management", "templatetags")
 MAY_CROSS = {("_manager", "_host")}
 
 DOES_IO = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ..conf import settings
+from ..conf import check_together, settings
 from ..exceptions import ConfigError
 
 TYPE_CHECKING = False
@@ -36,23 +36,24 @@ def add_json_argument(parser: ArgumentParser) -> None:
 
 
 def open_host(arguments: Namespace) -> JSHost:
-    """The host that runs at --url, or one of our own; to be used in a `with`."""
+    """The host that runs at --url, the manager's if the settings say so, or one of our own; to be used in a `with`."""
     url = root_url(arguments) if arguments.url else None
     config_file = None if url else find_config_file(arguments.config)
     from ..js_host import JSHost  # after what may be wrong with the arguments was said
 
-    return JSHost(config_file, root_url=url)
+    return JSHost(config_file, root_url=url, managed=settings.USE_MANAGER and not url)
 
 
 def root_url(arguments: Namespace) -> str:
     """The address given with --url, checked as the setting ROOT_URL is."""
-    settings.configure(ROOT_URL=arguments.url.rstrip("/"))
-    return str(settings.ROOT_URL)
+    url: str = arguments.url.rstrip("/")
+    check_together({"ROOT_URL": url})
+    return url
 
 
 def find_config_file(named: str | None) -> str:
-    """The config file that was named on the command line, or else the usual one of this directory."""
-    path = os.path.abspath(named or settings.CONFIG_FILE)
+    """The config file that was named on the command line, or else that of the settings: the usual one, here."""
+    path = os.path.abspath(named or os.path.join(settings.SOURCE_ROOT or os.curdir, settings.CONFIG_FILE))
     if not os.path.isfile(path):
         raise ConfigError(f"There is no config file {path}. Write one with `js-host init`, or name yours.")
     return path

@@ -1,7 +1,8 @@
 """What a worker prints, as lines: split, bounded, made safe for a log, and told apart from records. No I/O.
 
-A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record.
-Every other line is raw output: of the program itself, a native addon, or a child process.
+A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record,
+with `function` and `call` (a number) where it knows which call says so. Every other line is raw output:
+of the program itself, a native addon, or a child process.
 """
 
 from __future__ import annotations
@@ -30,16 +31,30 @@ RAW_LEVELS = {"stdout": "info", "stderr": "warn"}
 
 
 class LogLine:
-    """One line for the log: from which worker (and process), at which level, saying what."""
+    """One line for the log: from which worker (and process), at which level, saying what.
 
-    __slots__ = ("level", "logger", "pid", "text", "worker")
+    `function` and `call`, the number of a call in its worker, say whose line it is, where that is known.
+    """
 
-    def __init__(self, level: str, text: str, worker: int, pid: int, logger: str = "js_host.worker") -> None:
+    __slots__ = ("call", "function", "level", "logger", "pid", "text", "worker")
+
+    def __init__(
+        self,
+        level: str,
+        text: str,
+        worker: int,
+        pid: int,
+        logger: str = "js_host.worker",
+        function: str | None = None,
+        call: int | None = None,
+    ) -> None:
         self.level = level
         self.text = text
         self.worker = worker
         self.pid = pid
         self.logger = logger
+        self.function = function
+        self.call = call
 
     @property
     def levelno(self) -> int:
@@ -47,15 +62,18 @@ class LogLine:
         return LEVELS.get(self.level, 20)
 
 
-def read_line(stream: str, line: str) -> tuple[str, str]:
-    """Return level and text of a line of a stream: a record's own, or those of raw output."""
+def read_line(stream: str, line: str, worker: int, pid: int) -> LogLine:
+    """Return what a line of a stream says: a record, or raw output at the level of its stream."""
     if line.startswith(RECORD):
         try:
             record = json.loads(line[1:])
-            return str(record["level"]), safe(str(record["text"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
+            function, call = record.get("function"), record.get("call")
+            name = safe(function) if isinstance(function, str) else None
+            number = call if isinstance(call, int) else None
+            return LogLine(str(record["level"]), safe(str(record["text"])), worker, pid, function=name, call=number)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass  # forged, or cut because it was too long: shown as what it is, raw output
-    return RAW_LEVELS[stream], safe(line)
+    return LogLine(RAW_LEVELS[stream], safe(line), worker, pid)
 
 
 # No character that a terminal or a reader of logs obeys, save the tabulator and the end of a line.

@@ -8,7 +8,8 @@ A manager, which outlives the programs that it works for, gives a handler of its
 `logging` is not even imported.
 
 The loggers are `js_host.worker` (what workers print) and `js_host.supervisor` (what became of
-them), each record with `worker`, `pid` and `level`. The root logger is never touched.
+them), each record with `worker`, `pid` and `level`, and with `js_function` and `js_call`, which are None
+where it is not known which call says so. The root logger is never touched.
 """
 
 from __future__ import annotations
@@ -107,7 +108,13 @@ def _emit(line: LogLine) -> None:
     """Log one line. What a handler raises is its own affair: the next line is as good as the first."""
     import logging
 
-    extra = {"worker": line.worker, "pid": line.pid, "level": line.level}
+    extra = {
+        "worker": line.worker,
+        "pid": line.pid,
+        "level": line.level,
+        "js_function": line.function,
+        "js_call": line.call,
+    }
     try:
         logging.getLogger(line.logger).log(line.levelno, "%s", line.text, extra=extra)
     except BaseException:

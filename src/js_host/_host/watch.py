@@ -94,9 +94,10 @@ class WorkerWatch:
         return lines
 
     def _noted(self, stream: str, line: str) -> LogLine:
-        level, text = read_line(stream, line)
+        noted = read_line(stream, line, self.worker, self.process.pid)
+        text = noted.text
         self.last_lines.append(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…")
-        return LogLine(level, text, self.worker, self.process.pid)
+        return noted
 
     # What it says.
 

@@ -94,7 +94,8 @@ def _format(line: LogLine) -> str:
     now = time.time()
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     where = f"worker {line.worker} ({line.pid})" if line.worker >= 0 else "manager"
-    return f"{moment}.{int(now % 1 * 1000):03d} {where} {line.level}: {line.text}\n"
+    of = "" if line.function is None else f" {line.function} #{line.call}"
+    return f"{moment}.{int(now % 1 * 1000):03d} {where}{of} {line.level}: {line.text}\n"
 
 
 def open_private(path: str) -> int:

@@ -6,7 +6,7 @@ import {
   ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, PATIENT, READ_SIZE, RESULT, RICH, STATUS, STREAM,
   bodyLength, readUint32, textFrame
 } from './frames.mjs'
-import { Call } from './functions.mjs'
+import { Call, outOfTime } from './functions.mjs'
 import {
   STOPPING, TOO_LATE, TooLarge, badValue, byeFrame, errorFrame, helloFrame, readHello, timedOut, unknownFunction, unwantedStream, warningFrame
 } from './messages.mjs'
@@ -40,6 +40,7 @@ export class Connection {
     /** The client broke the rules: nothing more of what it says is read. */
     this.broken = false
     this.unsent = false
+    this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
     this.fd = source.fd ?? source.handle.fd
@@ -49,6 +50,7 @@ export class Connection {
     this.flush = this.flush.bind(this)
     this.timeOut = this.timeOut.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
+    /** @type {net.Socket} */
     this.socket = new net.Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
@@ -77,7 +79,7 @@ export class Connection {
 
   /**
    * `count` bytes have arrived: run what is complete, then write all answers at once.
-   * @param {number} count
+   * @param {number} count @returns {boolean} whether to read on
    */
   onRead (count) {
     if (this.broken) return true
@@ -93,7 +95,8 @@ export class Connection {
     this.reading = false
     this.flush()
     spinner.answered(close)
-    return this.socket.writableLength < MOST_UNSENT
+    this.listening = this.socket.writableLength < MOST_UNSENT
+    return this.listening
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned */
@@ -137,7 +140,7 @@ export class Connection {
     if (worker.draining) return this.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
-    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0)
+    const call = new Call(id, name, milliseconds === 0 ? 0 : this.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)
     if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.write(errorFrame(id, TOO_LATE))
     this.run(call, entry, bytes, start, end, flags, owned)
   }
@@ -148,7 +151,9 @@ export class Connection {
    */
   run (call, entry, bytes, start, end, flags, owned) {
     const { worker } = this
-    let data, value, isLater
+    let data, isLater
+    /** @type {any} */
+    let value
     if ((flags & RICH) !== 0) call.questions = new Questions(this, call)
     try {
       data = decodeValue(bytes, start, end, flags, owned, call.questions)
@@ -158,15 +163,17 @@ export class Connection {
     if ((flags & PATIENT) !== 0) call.renew()
     worker.begin(call)
     try {
-      value = entry.run(worker.host, data, call)
+      value = entry.goesOn ? worker.attribution.within(call, () => entry.run(worker.host, data, call)) : entry.run(worker.host, data, call)
       isLater = value !== null && typeof value === 'object' && typeof value.then === 'function'
     } catch (error) {
       worker.pause()
       return this.fail(call, error)
     }
     worker.pause()
-    if (isLater) this.wait(call, value)
-    else this.settle(call, value)
+    if (isLater) {
+      entry.goesOn = true
+      this.wait(call, value)
+    } else this.settle(call, value)
   }
 
   /** The data can not be read: the function does not run. @param {number} id @param {unknown} error */
@@ -209,7 +216,7 @@ export class Connection {
     } catch (error) {
       return this.fail(call, error)
     }
-    call.pump.run()
+    this.worker.attribution.within(call, () => call.pump?.run())
   }
 
   /** A stream has ended. @param {Call} call */
@@ -240,6 +247,15 @@ export class Connection {
     if (!this.end(call)) return
     if (call.pump === null) this.worker.host.counters.abandoned++
     call.abort(reason)
+  }
+
+  /** The calls can not be waited for much longer: streams end here, the others may still answer. */
+  outOfTime () {
+    for (const call of [...this.calls.values()]) {
+      const reason = outOfTime()
+      if (call.pump !== null) this.fail(call, reason)
+      call.abort(reason)
+    }
   }
 
   /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */
@@ -319,7 +335,7 @@ export class Connection {
     this.socket.write('', () => {
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
-      this.socket.resume()                   // if it was not listened to meanwhile
+      if (!this.listening) this.socket.resume()
       if (this.worker.draining) this.worker.checkIdle()
     })
   }

@@ -8,6 +8,7 @@
  * Fewer, and generator functions: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
+import types from 'node:util/types'
 import { asError, ConfigError } from './errors.mjs'
 
 /** What a connection knows of one call that it was asked for. */
@@ -18,9 +19,11 @@ export class Call {
    * @param {number} deadline on the clock of performance.now(), 0 for none
    * @param {number} [time] how long it may take, in ms, 0 for as long as it likes
    * @param {boolean} [streams] the caller takes the result in parts
+   * @param {number} [number] which call of its worker it is
    */
-  constructor (id, name, deadline, time = 0, streams = false) {
+  constructor (id, name, deadline, time = 0, streams = false, number = 0) {
     this.id = id
+    this.number = number
     this.name = name
     this.deadline = deadline
     this.time = time
@@ -50,6 +53,19 @@ export class Call {
     this.controller.abort(reason)
     this.pump?.close(reason)
   }
+}
+
+/** Why the signals of calls fire for which a stopping worker can wait no longer. */
+export function outOfTime () {
+  return new DOMException('The worker is stopping, and the time for its calls is nearly over.', 'AbortError')
+}
+
+/**
+ * When those signals fire, so that the calls have the rest of the time to end by themselves.
+ * @param {number} time that the worker has to stop, in ms
+ */
+export function noticeTime (time) {
+  return time - Math.min(500, time / 10)
 }
 
 /** `this` of a function, and the parameter after the data of a value-style one. It belongs to one call. */
@@ -100,7 +116,9 @@ export class FunctionEntry {
     }
     this.name = name
     this.fn = fn
-    this.callbackStyle = fn.length >= 2 && !isGeneratorFunction(fn)
+    this.callbackStyle = fn.length >= 2 && !types.isGeneratorFunction(fn)
+    /** Whether it goes on after it has returned, as far as is known. */
+    this.goesOn = types.isAsyncFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
     this.traced = false
     this.warned = false
@@ -117,11 +135,6 @@ export class FunctionEntry {
     const context = new Context(this.name, host, call)
     return this.callbackStyle ? runWithCallback(this, context, data) : this.fn.call(context, data, context)
   }
-}
-
-/** It never calls a callback: its second parameter is the context. @param {Function} fn */
-function isGeneratorFunction (fn) {
-  return /GeneratorFunction\]$/.test(Object.prototype.toString.call(fn))
 }
 
 /**

@@ -13,7 +13,7 @@ export function wordToServe (control) {
   return new Promise((resolve) => {
     held = new net.Socket({ fd: control, readable: true, writable: false })
     held.on('error', leave).on('end', leave)
-    held.once('data', (bytes) => {
+    held.once('data', (/** @type {Buffer} */ bytes) => {
       held._read = () => {} // from here on the watchdog reads; `pause()` alone would go on, and keep what it gets
       held._handle.readStop()
       held.unref()

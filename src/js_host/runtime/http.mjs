@@ -7,7 +7,7 @@
 import { createServer } from 'node:http'
 import { isIP } from 'node:net'
 import { describeError } from './errors.mjs'
-import { Call, isThenable } from './functions.mjs'
+import { Call, isThenable, noticeTime, outOfTime } from './functions.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
@@ -45,7 +45,7 @@ class Refusal extends Error {
   }
 }
 
-/** @typedef {{running: number, closing: boolean, onIdle: () => void}} State */
+/** @typedef {{running: number, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -57,7 +57,7 @@ const states = new WeakMap()
  */
 export function createHttpServer (host, { onUpgrade } = {}) {
   const server = createServer(LIMITS)
-  const state = { running: 0, closing: false, onIdle: () => {} }
+  const state = { running: 0, calls: new Set(), closing: false, onIdle: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
   states.set(server, state)
   server.timeout = 0
@@ -72,13 +72,15 @@ export function createHttpServer (host, { onUpgrade } = {}) {
 /**
  * Answers what runs, refuses what still comes, and resolves when nothing runs any more.
  * @param {import('node:http').Server} server
+ * @param {number} [time] how long that may take, in ms; 0 is as long as it likes
  * @returns {Promise<void>}
  */
-export function drainHttpServer (server) {
+export function drainHttpServer (server, time = 0) {
   const state = /** @type {State} */ (states.get(server))
   state.closing = true
   if (server.listening) server.close()
   server.closeIdleConnections()
+  if (time > 0) setTimeout(() => { for (const call of state.calls) call.abort(outOfTime()) }, noticeTime(time)).unref()
   return new Promise((resolve) => {
     state.onIdle = () => {
       server.closeAllConnections() // those on which nothing was ever asked
@@ -152,23 +154,28 @@ async function answerTo (host, state, req, res) {
   }
   if (path.startsWith('/function/')) {
     allow(req, 'POST')
-    return callFunction(host, decodeName(path.slice('/function/'.length)), req, res)
+    return callFunction(host, state, decodeName(path.slice('/function/'.length)), req, res)
   }
   throw new Refusal(404, `Not found. There are GET /status, GET /health and POST /function/<name>, not ${path}`)
 }
 
 /**
  * @param {Host} host
+ * @param {State} state
  * @param {string} name
  * @param {Request} req
  * @param {Response} res
  */
-async function callFunction (host, name, req, res) {
+async function callFunction (host, state, name, req, res) {
   const entry = host.find(name)
   if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
   const data = await readData(req, res, host.settings.requestDataLimit)
   const call = new Call(0, name, 0)
-  res.once('close', () => { if (!res.writableFinished) call.abort(new Error('The caller closed the connection')) })
+  state.calls.add(call)
+  res.once('close', () => {
+    state.calls.delete(call)
+    if (!res.writableFinished) call.abort(new Error('The caller closed the connection'))
+  })
   const result = entry.run(host, data, call)
   return resultAnswer(name, isThenable(result) ? await result : result)
 }

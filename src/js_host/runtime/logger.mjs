@@ -72,9 +72,10 @@ const OTHER_LEVELS = { assert: 'warn', countReset: 'warn' }
 /**
  * Makes every method of the global console hand its text to `write`, which keeps groups, tables and timers as Node prints them.
  * @param {Write} write
+ * @param {() => boolean} [admit] whether a line is wanted, asked before one is put into words
  * @returns {() => void} puts the methods back
  */
-export function captureConsole (write) {
+export function captureConsole (write, admit = () => true) {
   let level = 'info'
   /** @type {any} */
   let inner
@@ -83,6 +84,7 @@ export function captureConsole (write) {
   const levels = /** @type {Record<string, string>} */ ({ ...LEVELS, ...OTHER_LEVELS })
   for (const method of PRINTING) {
     target[method] = (/** @type {unknown[]} */ ...args) => {
+      if (method in LEVELS && !admit()) return
       level = levels[method] ?? 'info'
       inner ??= consoleTo((text) => write(level, text))
       return inner[method](...args)

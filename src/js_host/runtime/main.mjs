@@ -14,16 +14,14 @@ import { loadConfig } from './config.mjs'
 import { Connection, serveUpgrade, takeHandle } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
+import { Records } from './records.mjs'
 import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
 /**
- * @typedef {{type: string, watched?: number, text?: string}} Order what the supervisor says
+ * @typedef {{type: string, watched?: number, timeout?: number, text?: string}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
-
-/** A line that is longer would reach the log in pieces. */
-const LONGEST_RECORD = 32 * 1024
 
 /** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
 const WATCH_DELAY = 50
@@ -37,7 +35,8 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
-captureConsole((level, text) => process.stdout.write(`\x1e${JSON.stringify({ level, text: text.slice(0, LONGEST_RECORD) })}\n`))
+const records = new Records((line) => process.stdout.write(line))
+captureConsole((level, text) => records.record(level, text), () => records.admit())
 await start().catch(failed)
 
 /**
@@ -60,6 +59,7 @@ async function start () {
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker)
@@ -89,7 +89,7 @@ async function complete (worker, loads, said) {
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
-  const orders = /** @type {Orders} */ ({ drain: ({ watched }) => drain(worker, servers, watched), warn: ({ text }) => worker.warn(text ?? '') })
+  const orders = /** @type {Orders} */ ({ drain: (order) => drain(worker, servers, order), warn: ({ text }) => worker.warn(text ?? '') })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
   if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ?? 0).unref()
@@ -104,7 +104,7 @@ async function watchFiles (loads, orders, since) {
   const { Watch } = await import('./watch.mjs')
   const watch = new Watch(file, loads, tell)
   const { drain } = orders
-  orders.drain = () => drain({ type: 'drain', watched: watch.close() })
+  orders.drain = (order) => drain({ ...order, watched: watch.close() })
   orders['look further'] = () => watch.lookFurther()
   await watch.start(since)
 }
@@ -145,18 +145,19 @@ function httpOn (worker) {
 /** @param {Worker} worker */
 async function httpServer (worker) {
   const { createHttpServer } = await import('./http.mjs')
-  return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, socket, head) })
+  return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, /** @type {net.Socket} */ (socket), head) })
 }
 
 /**
  * Take no more connections, finish the calls, go.
- * @param {Worker} worker @param {net.Server[]} servers @param {number} [watched] until when the files were watched
+ * @param {Worker} worker @param {net.Server[]} servers
+ * @param {Order} order `timeout`: until it is ended, in ms; `watched`: until when the files were watched
  */
-async function drain (worker, servers, watched) {
+async function drain (worker, servers, { timeout, watched }) {
   if (worker.draining) return
   for (const server of servers) server.close()
-  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server))
-  const idle = new Promise((resolve) => worker.drain(() => resolve(null)))
+  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server, timeout))
+  const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining', watched })
   await idle
   await answered
@@ -166,6 +167,7 @@ async function drain (worker, servers, watched) {
 /** What ends the process, or fails where no call is waiting for it, is told before it is too late. @param {Worker} worker */
 function watchLife (worker) {
   process.on('exit', (code) => {
+    records.tellAll()
     if (worker.draining) return
     const functions = worker.inFlight()
     const message = `process.exit(${code}) was called${functions.length > 0 ? ` while ${functions.join(', ')} ran` : ''}.`

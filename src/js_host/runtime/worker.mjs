@@ -1,5 +1,7 @@
 // A worker: what all connections of this process share. Which calls run, by when they must be done, and draining.
 
+import { Attribution } from './attribution.mjs'
+import { noticeTime } from './functions.mjs'
 import { byeFrame, warningFrame } from './messages.mjs'
 import { Spinner } from './spin.mjs'
 
@@ -30,9 +32,12 @@ export class Worker {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
+    this.attribution = new Attribution(this)
+    /** How many calls it was asked for. */
+    this.count = 0
     /** @type {import('./watchdog.mjs').Watchdog | null} */
     this.watchdog = null
-    /** What the watchdog's thread sees of this one. */
+    /** @type {Float64Array<ArrayBufferLike>} what the watchdog's thread sees of this one */
     this.cells = new Float64Array(2)
     /** @type {Set<import('./connection.mjs').Connection>} */
     this.connections = new Set()
@@ -149,17 +154,23 @@ export class Worker {
 
   /**
    * Take no more calls, finish those that run, then call `onIdle`.
-   * @param {() => void} onIdle
+   * @param {() => void} onIdle @param {number} [time] how long that may take, in ms; 0 is as long as it likes
    */
-  drain (onIdle) {
+  drain (onIdle, time = 0) {
     if (this.draining) return
     this.draining = true
     this.onIdle = onIdle
+    if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref()
     const bye = byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
     for (const connection of this.connections) connection.write(bye)
     this.lingering = this.connections.size > 0
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
     this.checkIdle()
+  }
+
+  /** The supervisor is about to end this process. */
+  outOfTime () {
+    for (const connection of this.connections) connection.outOfTime()
   }
 
   checkIdle () {

@@ -1,0 +1,1 @@
+"""Doors for frameworks: each is imported only where its framework is there."""

@@ -1,0 +1,20 @@
+"""Django's settings were replaced: `override_settings(JS_HOST=…)` takes effect at once, and ends with its block."""
+
+from __future__ import annotations
+
+from ...conf import settings
+from ...host import follow_settings
+
+OURS = ("JS_HOST", "BASE_DIR")
+
+
+def on_setting_changed(*, setting: str, **_: object) -> None:
+    """Look again if it is one that we read. Wrong ones are said when they are used, not here."""
+    if setting in OURS:
+        look_again()
+
+
+def look_again() -> None:
+    """Forget what was read of the settings, and what host they named."""
+    settings.look_again()
+    follow_settings()
