@@ -8,9 +8,10 @@ from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from typing import Any, Generic, Self, TypeVar, overload
 
+    from ._client.turns import OnError
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
     from .async_js_host import AsyncJSHost
@@ -29,7 +30,7 @@ else:
             return cls
 
 
-__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "given"]
+__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "given"]
 
 #: Stands for data that was not given.
 NOTHING = object()
@@ -148,6 +149,25 @@ class FunctionBase(Base[T]):
         """The host that was given, as this kind of function uses it."""
         return host
 
+    def _on_error(self, return_exceptions: bool) -> OnError:
+        """What to do with the error of a row: raise it as the caller is to see it, or give it as the result."""
+
+        def on_error(error: Exception) -> object:
+            found = self._own(error)
+            if return_exceptions:
+                return found
+            raise found
+
+        return on_error
+
+    def _own(self, error: Exception) -> Exception:
+        """The error that the caller is to see."""
+        if self.exception_cls is None or not isinstance(error, FunctionError):
+            return error
+        own = self.exception_cls(str(error))
+        own.__cause__ = error
+        return own
+
     def _decoder(self) -> Decoder:
         from ._wire import results
 
@@ -205,6 +225,46 @@ class Function(FunctionBase[T]):
         host = self.host or self.get_host()
         parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
+
+    def map(
+        self,
+        rows: Iterable[object],
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        progress: bool | str = False,
+    ) -> Generator[T, None, None]:
+        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
+
+            for html in render_page.map(pages):
+                ...
+
+            dict(zip(names, shout.map(names)))
+
+        `rows` may be any iterable, also an endless one: each row is the data of one call, like the one argument of
+        `function(row)`. It is read in this thread as results are taken, never further ahead of them than the window.
+        `window` is how many calls one worker is given at a time. By default it begins at 16 and follows the calls: tiny
+        ones go out by the hundred, slow ones stay balanced between the workers. With `ordered=False` results are
+        given as they come.
+
+        A call that fails raises, at its turn, what calling the function does, and ends the map; with
+        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
+        each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
+        calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
+        """
+        check_window(window)
+        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
+        host, iterator = self.host or self.get_host(), iter(rows)
+        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
+        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
+            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
+        )
+        if not progress:
+            return results
+        from .utils.progress import with_progress
+
+        return with_progress(results, rows, progress)
 
     def get_host(self) -> JSHost:
         """The host that has the function: the one it was given, or the default host."""
@@ -269,6 +329,12 @@ def given(data: object, fields: dict[str, object]) -> object:
     if fields:
         raise TypeError("Give the data as one positional argument or as keywords, not both.")
     return data
+
+
+def check_window(window: object) -> None:
+    """Raise ConfigError for what is no window of a map."""
+    if window is not None and (type(window) is not int or window < 1):
+        raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
 
 
 def _checked_name(name: object) -> bytes:

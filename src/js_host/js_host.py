@@ -11,12 +11,13 @@ from .utils import verbosity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
     from ._client.http import HttpLink
     from ._client.pool import Pool
+    from ._client.turns import OnError
     from ._homes.managed import ManagedHome
     from ._homes.options import CallOptions, HostOptions
     from ._homes.owned import OwnedHome
@@ -125,6 +126,24 @@ class JSHost:
             raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """The same for many rows. `Function.map` is the comfortable way."""
+        if timeout is not None and not timeout > 0:
+            raise too_late(name, timeout)
+        link = self._link or self._connected().link
+        return link.map(name, rows, timeout, decode, on_error, key, window=window, ordered=ordered)
 
     # Starting and stopping.
 

@@ -241,7 +241,7 @@ class AsyncPool:
 
     async def _hold(self) -> bool:
         """Make sure that the workers are there. Returns whether they are new ones."""
-        is_new = self._pool.is_held and await self._holding.do(lambda: asyncio.to_thread(self._pool.hold))
+        is_new = self._pool.is_held and await self._holding.do(lambda: asyncio.to_thread(self._pool.renew))
         if self._of is not self._pool.lanes:
             for lane in self._lanes:
                 lane.retire()

@@ -65,6 +65,11 @@ class Channel:
         #: What the program is to be warned of, and was not yet.
         self.warnings: list[str] = []
 
+    def take_over(self) -> socket.socket:
+        """The socket, which waits no more: for who reads the worker's hello, and what follows, in another way."""
+        self._socket.setblocking(False)
+        return self._socket
+
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""
         self._socket.close()

@@ -14,6 +14,7 @@ from ..exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
+    JSHostError,
     PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
@@ -23,11 +24,12 @@ from ..exceptions import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from .._wire.results import Decoder
     from .address import Address
     from .aio_http import AsyncHttp
+    from .turns import OnError
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -65,6 +67,26 @@ class HttpLink:
             f"{name.decode()} can not be streamed: the host at {self.address} speaks plain HTTP only. "
             "Call the function for its whole result, or call a host that speaks frames."
         )
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """Call a function for each row, one after the other: plain HTTP has one call on a connection."""
+        for row in rows:
+            try:
+                result = self.call(name, row, timeout, decode)
+            except JSHostError as error:
+                result = on_error(error)
+            yield result
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""

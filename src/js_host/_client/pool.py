@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .address import Address
     from .aio_pool import AsyncPool
     from .gate import Gate
+    from .turns import OnError
 
     class Slot(Protocol):
         """A worker of this program's own: whether it is ready, and a connection that came with it."""
@@ -93,9 +94,10 @@ class Lane:
             if self.is_closed:
                 self.close()
         if connection.warnings:
-            self._warn(connection)
+            self.warn(connection)
 
-    def _warn(self, connection: Connection) -> None:
+    def warn(self, connection: Connection) -> None:
+        """Warn the program of what the worker wants it to know."""
         from warnings import warn
 
         while connection.warnings:
@@ -131,7 +133,7 @@ class Pool:
     answers; `token` is said in each handshake. `gate` limits the calls that a worker is given at a time.
     """
 
-    #: Whether `hold` has anything to do, which may take a while.
+    #: Whether `renew` has anything to do, which may take a while.
     is_held = False
 
     def __init__(
@@ -176,7 +178,7 @@ class Pool:
         except (NotSent, Stopping):
             pass
         except WorkerDied as error:
-            raise self._reason(lane, connection, error) from None
+            raise self.reason(lane, connection, error) from None
         finally:
             lane.give_back(connection)
         return self._call_anew(name, value, timeout, decode, key)
@@ -190,14 +192,14 @@ class Pool:
             try:
                 connection = self._connect(lane, _left(deadline))
             except ConnectionError as error:
-                reason = self.explain(lane) or error
+                reason = self.failure(lane) or error
                 continue
             try:
                 return connection.call(name, value, _left(deadline), decode)
             except (NotSent, Stopping) as error:
                 reason = error
             except WorkerDied as error:
-                raise self._reason(lane, connection, error) from None
+                raise self.reason(lane, connection, error) from None
             finally:
                 lane.give_back(connection)
         assert reason is not None
@@ -228,9 +230,33 @@ class Pool:
                 if attempt == ATTEMPTS:
                     raise
             except WorkerDied as error:
-                raise self._reason(lane, connection, error) from None
+                raise self.reason(lane, connection, error) from None
             finally:
                 lane.give_back(connection)
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """Call a function for each row, many at once, and give the results: see `Function.map`."""
+        from .bulk import Bulk  # late: most programs never need it
+
+        return Bulk(
+            self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self.spin
+        ).results()
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many calls a worker is given at a time; None for any."""
+        return self.gate.line.concurrency if self._gate else None
 
     def use(self, lanes: Sequence[Lane]) -> None:
         """Go to other workers from now on."""
@@ -262,21 +288,22 @@ class Pool:
         for loop in tuple(self.loops):
             self.loops.pop(loop).close_from_anywhere()
 
-    def hold(self) -> bool:
-        """Make sure that the workers are there. Returns whether they are new ones."""
-        return False
-
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
+        connection = self.reach(lane, timeout)
+        connection.greet(lane.address, CONNECT_TIMEOUT if timeout is None else timeout)
+        lane.connections.add(connection)
+        return connection
+
+    def reach(self, lane: Lane, timeout: float | None) -> Connection:
+        """A new connection on which a hello was sent, and its answer not yet read."""
         if self.is_closed:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
-        connection = self._begun(lane)
-        if connection is None:
-            connection = Connection.open(lane.address, limit, spin=self.spin, token=self.token)
-        else:
-            connection.greet(lane.address, limit)
-        lane.connections.add(connection)
-        return connection
+        return self._begun(lane) or Connection.reach(lane.address, limit, spin=self.spin, token=self.token)
+
+    def renew(self) -> bool:
+        """Make sure that the host is there. Returns whether its workers are others now."""
+        return False
 
     def _begun(self, lane: Lane) -> Connection | None:
         """The connection that came with the worker, with a hello on its way; None if it was taken before."""
@@ -287,13 +314,17 @@ class Pool:
         descriptor = lane.slot.take_connection() if lane.slot else None
         return None if descriptor is None else Connection.begin(descriptor, spin=self.spin, token=self.token)
 
-    def _reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
+    def reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
         return self.explain(lane, connection.hello.pid) or error
 
     def explain(self, lane: Lane, pid: int = 0) -> JSHostError | None:
         """The error that says why the worker of that process id was lost; without one, why none can be reached."""
         return self._explain(lane, pid) if self._explain else None
+
+    def failure(self, lane: Lane) -> JSHostError | None:
+        """The error that says why the worker can not be reached."""
+        return self.explain(lane)
 
 
 def _levels_up() -> int:

@@ -75,6 +75,15 @@ class Connection(Channel):
         cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
         """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
+        connection = cls.reach(address, timeout, spin=spin, token=token)
+        connection.greet(address, timeout)
+        return connection
+
+    @classmethod
+    def reach(
+        cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
+    ) -> Connection:
+        """Connect and say hello; `greet` waits for the answer. Raises as `open` does."""
         connection = cls(_connect(address, timeout), spin)
         connection.set_timeout(timeout)
         try:
@@ -84,7 +93,6 @@ class Connection(Channel):
         except BaseException as error:
             connection.close()
             raise _unanswered(address, timeout, error) from None
-        connection.greet(address, timeout)
         return connection
 
     @classmethod

@@ -113,8 +113,7 @@ class _ManagedPool(Pool):
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
 
-    def hold(self) -> bool:
-        """Make sure of the lease."""
+    def renew(self) -> bool:
         return self._home.hold()
 
     def stream(

@@ -36,7 +36,8 @@ _DICT = {dict}
 _LIST = {list}
 
 _encode_json = msgspec.json.Encoder().encode
-_decode_json = msgspec.json.Decoder().decode
+#: The quick half of `decode`, for texts that are not large: it refuses lone surrogates.
+decode_quickly = msgspec.json.Decoder().decode
 
 
 def encode(value: object, references: list[object] | None = None) -> Encoded:
@@ -45,7 +46,7 @@ def encode(value: object, references: list[object] | None = None) -> Encoded:
     Callables and iterators in it cross as their place in `references`, by default those of the attachments.
     Raises ValueNotSupported, naming the path, for what can not cross.
     """
-    text = _encode_plain(value)
+    text = encode_plain(value)
     if text is not None:
         return text, None
     from . import rich  # most programs never need it, and it would cost every one its imports
@@ -136,10 +137,11 @@ def _orjson_encoder() -> Callable[[object], bytes | None]:
     return encode_plain
 
 
+#: The JSON text of a value that JSON can say as it is; None for others.
 try:
-    _encode_plain = _orjson_encoder()
+    encode_plain = _orjson_encoder()
 except ImportError:
-    _encode_plain = _encode_checked
+    encode_plain = _encode_checked
 
 
 def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
@@ -155,7 +157,7 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
 
 def _parse(text: Buffer) -> object:
     try:
-        return _decode_json(text)
+        return decode_quickly(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         from . import rich
 
