@@ -6,12 +6,12 @@ from asyncio import _get_running_loop
 
 from .conf import settings
 from .exceptions import FunctionError
-from .function import NOTHING, FunctionBase, Response, given
+from .function import NOTHING, FunctionBase, Response, check_window, given
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable
     from types import TracebackType
     from typing import Any, Generic, Self, TypeVar
 
@@ -77,6 +77,45 @@ class AsyncFunction(FunctionBase[T]):
         between parts.
         """
         return AsyncStream(self._parts(data, fields, self._decode or self._decoder()))
+
+    def map(
+        self,
+        rows: Iterable[object] | AsyncIterable[object],
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        progress: bool | str = False,
+    ) -> AsyncIterator[T]:
+        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
+
+            async for html in render_page.map(pages):
+                ...
+
+        `rows` may be any iterable or async iterable, also an endless one: each row is the data of one call, like the
+        one argument of `function(row)`. It is read as results are taken, never further ahead of them than the window;
+        a plain iterable that takes its time holds up the event loop. `window` is how many calls one worker is given at
+        a time. By default it begins at 16 and follows the calls: tiny ones go out by the hundred, slow ones stay
+        balanced between the workers. With `ordered=False` results are given as they come.
+
+        A call that fails raises, at its turn, what calling the function does, and ends the map; with
+        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
+        each call, from the moment at which the worker begins with it. `aclose()`, leaving the loop, or cancelling the
+        task aborts the calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs
+        tqdm).
+        """
+        check_window(window)
+        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
+        host = self.host or self.get_host()
+        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
+        results = host.map(
+            self._name, rows, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
+        )
+        if not progress:
+            return results
+        from .utils.progress import with_async_progress
+
+        return with_async_progress(results, rows, progress)
 
     def get_host(self) -> AsyncJSHost:
         """The host that has the function: the one it was given, or the default host."""

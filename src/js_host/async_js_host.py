@@ -12,14 +12,16 @@ from .js_host import JSHost, too_late
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
     from ._client.aio_http import AsyncHttp
     from ._client.aio_pool import AsyncPool
+    from ._client.aio_results import AsyncResults
     from ._client.http import HttpLink
     from ._client.pool import Pool
+    from ._client.turns import OnError
     from ._wire.results import Decoder
     from .async_function import AsyncFunction
     from .manager import JSHostManager
@@ -129,6 +131,28 @@ class AsyncJSHost:
                 yield part
         finally:
             await parts.aclose()
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterable[object] | AsyncIterable[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> AsyncResults:
+        """The same for many rows. `AsyncFunction.map` is the comfortable way."""
+        from ._client.aio_results import AsyncResults  # late, like the next: many programs never need it
+        from ._client.aio_rows import RowSource
+
+        if timeout is not None and not timeout > 0:
+            raise too_late(name, timeout)
+        return AsyncResults(
+            self._pool, name, RowSource(rows), timeout, decode, on_error, key, window=window, ordered=ordered
+        )
 
     async def _pool(self) -> AsyncPool | AsyncHttp:
         """The connections of this event loop, which may begin with connecting to the host."""

@@ -13,12 +13,13 @@ from math import inf
 from sys import maxsize
 from time import monotonic
 
-from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, RICH, FrameReader, pack, rich_body
+from .._wire.frames import BYE, CALL, CANCEL, HEADER, LOG, MAX_ID, RICH, FrameReader, pack, rich_body
 from .._wire.messages import read_bye, read_log
 from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
 from .aio_calls import Pending
 from .aio_turning import Turning
 from .channel import GRACE, MAX_HELLO, NotSent
+from .outgoing import grouped
 from .sync import SMALL
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .._wire.frames import Buffer, Frame
     from .._wire.messages import Bye, Hello
+    from .._wire.rich import Attachments
     from ..exceptions import JSHostError
 
 __all__ = ["AsyncConnection"]
@@ -100,13 +102,13 @@ class AsyncConnection:
         while id in self.pending:
             self._id = id = id % MAX_ID + 1
         name, text = call.name, call.text
-        if call.flags or call.attachments is not None:
-            parts = self._rich_parts(id, call)
+        if call.attachments is not None:
+            parts = self._rich_parts(id, call, call.attachments)
         else:
             length = len(name) + len(text)
             if length > self.hello.limit:
                 raise self._too_large(name, length)
-            head = _pack(length, id, call.kind, 0, len(name), call.milliseconds()) + name
+            head = _pack(length, id, CALL, call.flags, len(name), call.milliseconds()) + name
             parts = (head + text,) if length < SMALL else (head, text)
         call.id, call.end = id, maxsize
         self.pending[id] = call
@@ -167,17 +169,15 @@ class AsyncConnection:
         self.is_open, self.is_closed = False, True
         self._socket.close()
 
-    def _rich_parts(self, id: int, call: Pending) -> Sequence[Buffer]:
-        flags = call.flags
-        body: list[Buffer] = [call.text]
-        if call.attachments is not None:
-            flags, body = flags | RICH, rich_body(call.text, call.attachments)
-            if call.attachments.references:
-                call.context = copy_context()
+    def _rich_parts(self, id: int, call: Pending, attachments: Attachments) -> Sequence[Buffer]:
+        body = rich_body(call.text, attachments)
+        if attachments.references:
+            call.context = copy_context()
         length = len(call.name) + sum(map(len, body))
         if length > self.hello.limit:
             raise self._too_large(call.name, length)
-        return [pack(id, call.kind, flags, call.name, call.milliseconds(), body) + body[0], *body[1:]]
+        head = pack(id, CALL, call.flags | RICH, call.name, call.milliseconds(), body)
+        return [head + body[0], *body[1:]]
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
         return PayloadTooLarge(
@@ -214,7 +214,7 @@ class AsyncConnection:
         """Send all that waits, as far as the socket takes it."""
         if self.is_closed:
             return
-        groups = list(_grouped(self._out))
+        groups = list(grouped(self._out, SMALL))
         self._out = []
         self._is_flushing = False
         for number, group in enumerate(groups):
@@ -345,7 +345,7 @@ class AsyncConnection:
         self._timer, self._sweep_at = None, inf
         limit = monotonic() - GRACE
         for call in tuple(self.pending.values()):
-            due = call.due(self.last_read)
+            due = call.due(self)
             if due <= limit:
                 self._late(call)
             elif due < self._sweep_at:
@@ -358,25 +358,6 @@ class AsyncConnection:
         self.is_open = False  # who is silent once is not asked again: others begin elsewhere
         self.cancel(call)
         call.failed(call.late(unsent))
-
-
-def _grouped(parts: list[Buffer]) -> Sequence[Buffer]:
-    """The same bytes in as few parts as can be had without copying large ones."""
-    if sum(map(len, parts)) < SMALL * 16:
-        return (b"".join(parts),)
-    groups: list[Buffer] = []
-    small: list[Buffer] = []
-    for part in parts:
-        if len(part) < SMALL:
-            small.append(part)
-            continue
-        if small:
-            groups.append(b"".join(small))
-            small = []
-        groups.append(part)
-    if small:
-        groups.append(b"".join(small))
-    return groups
 
 
 def _unsent() -> NotSent:

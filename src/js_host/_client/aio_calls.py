@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from time import monotonic
 
-from .._wire.frames import ASK, CALL, ERROR, RESULT
+from .._wire.frames import ASK, ERROR, RESULT
 from .._wire.messages import read_error, read_hello
 from ..exceptions import FunctionTimeout, UnexpectedResponse
 from .channel import LONGEST
@@ -30,8 +30,6 @@ class Pending:
 
     __slots__ = ("attachments", "context", "deadline", "end", "flags", "id", "name", "performer", "text", "timeout")
 
-    kind = CALL
-
     def __init__(
         self, name: bytes, text: bytes, attachments: Attachments | None, timeout: float | None, flags: int = 0
     ) -> None:
@@ -55,8 +53,8 @@ class Pending:
         timeout = self.timeout
         return 0 if timeout is None or timeout > LONGEST else int(timeout * 1000) or 1
 
-    def due(self, last_read: float) -> float:
-        """When it should have ended, if the connection was last heard of at `last_read`."""
+    def due(self, connection: AsyncConnection) -> float:
+        """When it should have ended, at the latest."""
         return self.deadline
 
     def received(self, connection: AsyncConnection, frame: Frame) -> None:

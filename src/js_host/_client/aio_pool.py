@@ -54,10 +54,11 @@ def _forget_closed_loops(link: Pool | HttpLink) -> None:
 class AsyncLane:
     """The way to one worker: the connection to it, if there is one. `lane` is the blocking client's."""
 
-    __slots__ = ("_explaining", "_opening", "_waiting", "connection", "lane")
+    __slots__ = ("_explaining", "_opening", "_pool", "_waiting", "connection", "lane")
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, lane: Lane, pool: Pool) -> None:
         self.lane = lane
+        self._pool = pool
         #: Where calls begin. The ones before it may still have calls in hand.
         self.connection: AsyncConnection | None = None
         #: How many calls wait for a connection.
@@ -71,28 +72,31 @@ class AsyncLane:
         calls = self._waiting if connection is None else self._waiting + len(connection.pending)
         return slot is not None and not slot.ready, calls
 
-    async def open(self, token: str | None, spin: float, timeout: float | None) -> AsyncConnection:
+    async def open(self, timeout: float | None) -> AsyncConnection:
         """The connection to the worker, made if there is none. However many ask at once, one is made."""
         connection = self.connection
         if connection is None or not connection.is_open:
             self._waiting += 1
             try:
-                connection = await self._opening.do(lambda: self._open(token, spin), timeout)
+                connection = await self._opening.do(lambda: self._open(), timeout)
             except TimeoutError:
                 raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
             finally:
                 self._waiting -= 1
         return connection
 
-    async def _open(self, token: str | None, spin: float) -> AsyncConnection:
-        self.connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, token, spin)
+    async def _open(self) -> AsyncConnection:
+        self.connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, self._pool.token, self._pool.spin)
         return self.connection
 
-    async def explain(self, pool: Pool, pid: int = 0) -> JSHostError | None:
-        """Why the worker was lost, or can not be reached. The answer may take a while, so a thread waits for it."""
-        found = await self._explaining.do(lambda: asyncio.to_thread(pool.explain, self.lane, pid))
+    async def reason(self, pid: int, error: JSHostError) -> JSHostError:
+        """The error that says why the worker of that process id was lost; without one, why none can be reached.
+
+        It is the one that was met, where nobody knows more. To ask may take a while: a thread does.
+        """
+        found = await self._explaining.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
         # Each caller gets its own: a traceback is of one.
-        return None if found is None else type(found)(str(found), maybe_executed=found.maybe_executed)
+        return error if found is None else type(found)(str(found), maybe_executed=found.maybe_executed)
 
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""
@@ -108,7 +112,7 @@ class AsyncPool:
         self._loop = loop
         self._holding = SingleFlight()
         self._of = pool.lanes
-        self._lanes = [AsyncLane(lane) for lane in pool.lanes]
+        self._lanes = [AsyncLane(lane, pool) for lane in pool.lanes]
         self._ending: AsyncGenerator[None, None] | None = _until_the_loop_ends(weakref.ref(self))
         _advance(self._ending.__anext__())
 
@@ -135,7 +139,7 @@ class AsyncPool:
         except (NotSent, Stopping):
             call.renew(self._loop)
         except WorkerDied as error:
-            raise await self._reason(lane, connection, error) from None
+            raise await lane.reason(connection.hello.pid, error) from None
         except BaseException:
             connection.cancel(call)
             raise
@@ -170,13 +174,13 @@ class AsyncPool:
                     if attempt == ATTEMPTS:
                         raise
                 except WorkerDied as error:
-                    raise await self._reason(lane, connection, error) from None
+                    raise await lane.reason(connection.hello.pid, error) from None
                 finally:
                     connection.cancel(parts)
 
     async def _passing(self, key: int | None, deadline: float) -> Passing:
         if not self._lanes:
-            await self._hold()
+            await self.hold()
         return Passing(self._pool.gate, self._lanes, key, deadline)
 
     async def _answer(self, lane: AsyncLane, connection: AsyncConnection, call: AsyncCall) -> object:
@@ -185,7 +189,7 @@ class AsyncPool:
         try:
             return await call.future
         except WorkerDied as error:
-            raise await self._reason(lane, connection, error) from None
+            raise await lane.reason(connection.hello.pid, error) from None
         except BaseException:
             connection.cancel(call)
             raise
@@ -208,12 +212,12 @@ class AsyncPool:
 
     async def _connected(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:
         """The least busy worker, and an open connection to it."""
-        await self._hold()
+        await self.hold()
         try:
             return await self._connect(call, key)
         except ConnectionError as error:
             # The host moved, or its manager ended, at this very moment.
-            if error.maybe_executed or self._pool.is_closed or not await self._hold():
+            if error.maybe_executed or self._pool.is_closed or not await self.hold():
                 raise
         return await self._connect(call, key)
 
@@ -225,9 +229,9 @@ class AsyncPool:
             lane = self._choose(key)
             assert lane is not None
             try:
-                connection = await lane.open(self._pool.token, self._pool.spin, time_left(call.deadline))
+                connection = await lane.open(time_left(call.deadline))
             except ConnectionError as error:
-                reason = await lane.explain(self._pool) or error
+                reason = await lane.reason(0, error)
             else:
                 if connection.is_open:
                     return lane, connection
@@ -235,18 +239,32 @@ class AsyncPool:
         assert reason is not None
         raise reason
 
-    async def _reason(self, lane: AsyncLane, connection: AsyncConnection, error: JSHostError) -> JSHostError:
-        """The error that says why the worker was lost with the call in its hands."""
-        return await lane.explain(self._pool, connection.hello.pid) or error
+    async def open(self, lane: AsyncLane) -> AsyncConnection:
+        """An open connection to that worker, made if there is none."""
+        if self._pool.is_closed:
+            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+        try:
+            return await lane.open(None)
+        except ConnectionError as error:
+            raise await lane.reason(0, error) from None
 
-    async def _hold(self) -> bool:
+    def lanes_for(self, key: int | None) -> list[AsyncLane]:
+        """The ways to the workers that may get the calls of a key; to all, without one."""
+        return self._lanes if key is None or not self._lanes else [choose(self._lanes, key)]
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many calls a worker is given at a time; None for any."""
+        return self._pool.concurrency
+
+    async def hold(self) -> bool:
         """Make sure that the workers are there. Returns whether they are new ones."""
         is_new = self._pool.is_held and await self._holding.do(lambda: asyncio.to_thread(self._pool.renew))
         if self._of is not self._pool.lanes:
             for lane in self._lanes:
                 lane.retire()
             self._of = self._pool.lanes
-            self._lanes = [AsyncLane(lane) for lane in self._of]
+            self._lanes = [AsyncLane(lane, self._pool) for lane in self._of]
         return is_new
 
     def _choose(self, key: int | None) -> AsyncLane | None:

@@ -256,7 +256,7 @@ class Pool:
     @property
     def concurrency(self) -> int | None:
         """How many calls a worker is given at a time; None for any."""
-        return self.gate.line.concurrency if self._gate else None
+        return self.gate.line.concurrency if self.gate else None
 
     def use(self, lanes: Sequence[Lane]) -> None:
         """Go to other workers from now on."""
