@@ -103,7 +103,7 @@ class Row(Pending):
         way.size += len(self.text)
 
     def due(self, connection: AsyncConnection) -> float:
-        """Its deadline counts from its start, and the worker may say nothing before it has done all that it was given."""
+        """Its deadline counts from its start, and the worker may be silent until it has done all that it was given."""
         if self.timeout is None:
             return self.deadline
         return max(self.deadline, connection.last_read + self.timeout * len(connection.pending))
