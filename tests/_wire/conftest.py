@@ -97,6 +97,7 @@ VECTORS = {
     "good_frame": lambda: load_vectors("frames")["good"],
     "bad_frame": lambda: load_vectors("frames")["bad"],
     "value_vector": lambda: load_vectors("values")["values"],
+    "program_vector": lambda: load_vectors("values")["program"],
 }
 
 

@@ -45,6 +45,14 @@ def parsed(parts: Any) -> tuple[int, int, int, int, bytes]:
     return frame.kind, frame.id, frame.extra, frame.flags, bytes(frame.body)
 
 
+def test_a_vector_of_what_stays_in_the_program_is_written(program_vector: dict[str, Any]) -> None:
+    things = [print if kind == "function" else iter([]) for kind in program_vector["things"]]
+    text, attachments = values.encode(things)
+    assert json.loads(text) == json.loads(program_vector["text"])
+    assert attachments is not None
+    assert attachments.references == things
+
+
 @pytest.mark.parametrize("thing", [print, len, Callable, Callable(), numbers, lambda: 1], ids=repr)
 def test_a_callable_crosses_as_its_number(thing: object) -> None:
     text, attachments = values.encode({"a": [1, thing]})

@@ -59,8 +59,8 @@ for (const { title, hex, frame } of good) {
   if (frame.name !== '' || frame.kind === CALL) continue
   test(`the good vector "${title}" is written`, () => {
     const parts = frame.flags & RICH
-      ? richFrame(frame.id, frame.kind, frame.text, frame.attachments.map((one) => Buffer.from(one, 'hex')))
-      : [textFrame(frame.id, frame.kind, frame.text)]
+      ? richFrame(frame.id, frame.kind, frame.text, frame.attachments.map((one) => Buffer.from(one, 'hex')), frame.extra)
+      : [textFrame(frame.id, frame.kind, frame.text, frame.extra)]
     assert.equal(Buffer.concat(parts).toString('hex'), hex)
   })
 }

@@ -252,6 +252,19 @@ test('a caller that goes away aborts its call', async () => {
   assert.match(signals[0].reason.message, /caller closed the connection/)
 })
 
+test('before its time to stop is over, the signals of the calls fire, and they may still answer', async (t) => {
+  const other = createHttpServer(await hostOf({ functions: { honours () { return new Promise((resolve) => this.signal.addEventListener('abort', () => resolve(this.signal.reason.message))) } } }))
+  await new Promise((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const agent = new http.Agent()
+  t.after(() => agent.destroy())
+  const arrived = once(other, 'request')
+  const running = ask('POST', '/function/honours', { port: other.address().port, agent })
+  await arrived
+  const drained = drainHttpServer(other, 50)
+  assert.equal((await running).text, 'The worker is stopping, and the time for its calls is nearly over.')
+  await drained
+})
+
 test('only js-host/1 is an upgrade, and never for a web page', async () => {
   const ask = (headers) => raw(`GET / HTTP/1.1\r\nHost: any.name\r\nConnection: Upgrade\r\n${headers}\r\n\r\n`)
   assert.match(await ask('Upgrade: js-host/1'), /^HTTP\/1\.1 101 /)

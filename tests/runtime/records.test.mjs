@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Attribution } from '../../src/js_host/runtime/attribution.mjs'
+import { Attribution, SLOTS } from '../../src/js_host/runtime/attribution.mjs'
 import { Call } from '../../src/js_host/runtime/functions.mjs'
 import { captureConsole } from '../../src/js_host/runtime/logger.mjs'
 import { LONGEST_RECORD, MOST_CHARACTERS, MOST_LINES, Records } from '../../src/js_host/runtime/records.mjs'
@@ -66,6 +66,21 @@ test('a line that is not admitted is not put into words', () => {
   for (let i = 0; i < MOST_LINES + 10; i++) console.info(`%s`, value)
   release()
   assert.deepEqual([lines.length, shown], [MOST_LINES, MOST_LINES])
+})
+
+test('a context is lent to one call after the other, and late lines keep the name of theirs', async () => {
+  const worker = new Worker(host)
+  const attribution = worker.attribution = new Attribution(worker, '24.0.0')
+  const calls = Array.from({ length: SLOTS + 10 }, (_, i) => new Call(i, 'f', 0, 0, false, i))
+  const say = (call) => attribution.within(call, async () => { await sleep(5); return attribution.current()?.number })
+  const found = await Promise.all(calls.map(say))
+  assert.deepEqual(found, calls.map(({ number }) => number < SLOTS ? number : undefined))
+  const late = say(calls[7])
+  for (const call of calls) if (call.slot !== null) attribution.giveBack(call)
+  assert.equal(await late, 7)
+  const next = new Call(1, 'g', 0, 0, false, 5000)
+  assert.equal(await say(next), 5000)
+  assert.equal(next.slot, calls[0].slot)
 })
 
 test('what is on the stack is the call; else what Node knows, from 24 on; else the only one that waits', async () => {

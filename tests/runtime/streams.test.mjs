@@ -68,7 +68,7 @@ async function readAll (client, id = 1) {
 }
 const kinds = (frames) => frames.map(({ kind }) => kind)
 /** Nothing of any call is left in the worker. */
-const isEmpty = (worker) => worker.waiting.size === 0 && [...worker.connections].every(({ calls }) => calls.size === 0)
+const isEmpty = (worker) => worker.waiting.size === 0 && [...worker.connections].every(({ calls }) => calls.open.size === 0)
 
 for (const name of ['generator', 'asyncGenerator', 'iterator', 'iterable', 'promised', 'promises', 'readable', 'web', 'callback', 'lateCallback']) {
   test(`the parts of a stream from "${name}" come one by one, texts, bytes and values, and then its end`, async (t) => {

@@ -7,7 +7,7 @@ import { MAX_DEPTH, ValueNotSupported, parseExactly } from '../../src/js_host/ru
 import { decodeValue, hasLongInteger, isPlain, valueFrame } from '../../src/js_host/runtime/values.mjs'
 import './helper.mjs'
 
-const { values } = JSON.parse(readFileSync(new URL('../vectors/values.json', import.meta.url), 'utf8'))
+const { values, program } = JSON.parse(readFileSync(new URL('../vectors/values.json', import.meta.url), 'utf8'))
 const ARRAYS = { float32: Float32Array, int64: BigInt64Array }
 
 /** The JavaScript value that a vector describes. */
@@ -67,6 +67,15 @@ for (const { title, value, text, rich: isRich, attachments, writers } of values)
     assert.equal(found.rich, isRich)
     assert.equal(found.text, JSON.stringify(JSON.parse(text)) === text || isRich ? JSON.stringify(JSON.parse(text)) : text)
     assert.deepEqual(found.attachments.map((one) => one.toString('hex')), attachments)
+  })
+}
+
+for (const { title, things, text } of program) {
+  test(`the vector "${title}" is read as what stands for them`, () => {
+    const stand = { callable: (n) => ['function', n], iterator: (n) => ['iterator', n] }
+    const body = Buffer.concat([Buffer.alloc(4), Buffer.from(text)])
+    assert.deepEqual(decodeValue(body, 0, body.length, RICH, false, stand), things.map((kind, n) => [kind, n]))
+    assert.throws(() => decodeValue(body, 0, body.length, RICH, false), ValueNotSupported)
   })
 }
 

@@ -46,6 +46,44 @@ test('the cell of the nearest deadline is never later than it', () => {
   assert.deepEqual(worker.inFlight(), ['endless'])
 })
 
+test('after the nearest deadline has gone, the cell soon holds the next one', async () => {
+  const worker = new Worker(host)
+  const calls = [100, 900].map((ms, i) => new Call(i + 1, 'f', soon(ms)))
+  for (const call of calls) worker.wait(call, () => {})
+  worker.done(calls[0])
+  while (worker.cells[NEAREST] !== calls[1].deadline) await turn()
+  worker.done(calls[1])
+  assert.equal(worker.cells[NEAREST], 0)
+})
+
+test('a deadline that is renewed part by part is met when a part takes too long, and not before', async () => {
+  const worker = new Worker(host)
+  const call = new Call(1, 'f', soon(40), 40)
+  let due = 0
+  const onDeadline = () => { due = performance.now(); worker.done(call) }
+  worker.wait(call, onDeadline)
+  const until = soon(150)
+  while (performance.now() < until) { worker.renew(call, onDeadline); await turn() }
+  assert.equal(due, 0)
+  const last = call.deadline
+  while (due === 0) await turn()
+  assert.ok(due >= last && due < last + 100, `${due - last} ms late`)
+})
+
+test('a call that waits for its reader has no deadline until its next part is taken', async () => {
+  const worker = new Worker(host)
+  const call = new Call(1, 'f', soon(10), 10)
+  let due = false
+  const onDeadline = () => { due = true; worker.done(call) }
+  worker.wait(call, onDeadline)
+  call.deadline = 0
+  const until = soon(50)
+  while (performance.now() < until) await turn()
+  assert.deepEqual([due, worker.waiting.has(call)], [false, true])
+  worker.renew(call, onDeadline)
+  while (!due) await turn()
+})
+
 test('a deadline of many days, and one in the past, are no trouble for the timer', async () => {
   const worker = new Worker(host)
   const [far, past] = [new Call(1, 'f', soon(2 ** 32)), new Call(2, 'f', soon(-1000))]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .pool import Pool
     from .turns import OnError
 
+#: So long, in seconds, the workers are waited for that have not yet said hello.
+MEETING = 0.05
+
 #: Rows are taken for so long, in seconds, before answers are looked for: the next one may take its time.
 TAKING = 1e-3
 
@@ -86,7 +89,7 @@ class Bulk:
     def results(self) -> Generator[object, None, None]:
         """The results. Closing this aborts the calls in flight."""
         try:
-            self._pool.renew()
+            self._begin()
             while self._rows.are_left or self._ahead:
                 self._step()
                 ready = self._turns.take()
@@ -100,6 +103,14 @@ class Bulk:
             for performer in self._performers.values():
                 performer.close()
 
+    def _begin(self) -> None:
+        """Reach the workers, and wait a moment for all, so that the first rows are not all for the quickest."""
+        self._pool.renew()
+        self._workers.connect()
+        end = monotonic() + MEETING
+        while self._workers.are_expected and (left := end - monotonic()) > 0:
+            self._exchange(left)
+
     def _step(self) -> None:
         """Send what there is room for; if there is nothing to give yet, wait for what comes, and read it."""
         self._has_lost = False
@@ -107,7 +118,7 @@ class Bulk:
         self._fill()
         self._look()
         self._flush()
-        if not self._turns.is_ready and not self._has_lost:
+        if (self._ahead or self._rows.are_left) and not self._turns.is_ready and not self._has_lost:
             self._exchange(self._patience)
 
     def _look(self) -> None:

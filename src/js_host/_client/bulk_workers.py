@@ -42,6 +42,11 @@ class Workers:
         self._failures: dict[Lane, int] = {}
         self._reason: JSHostError | None = None
 
+    @property
+    def are_expected(self) -> bool:
+        """Whether some have not said hello yet, and may."""
+        return any(not each.is_greeted for each in self.all.values())
+
     def connect(self) -> None:
         """Reach the workers to which there is no connection. Raises what is wrong if there is none at all."""
         self._reach_all()

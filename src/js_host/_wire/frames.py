@@ -41,6 +41,8 @@ READ_SIZE = 64 * 1024
 
 _pack = HEADER.pack
 _unpack_from = HEADER.unpack_from
+#: The start of a header; kind and flags as one number, which is the kind where there are no flags.
+_unpack_start = Struct("<IIH").unpack_from
 
 
 class FrameError(UnexpectedResponse):
@@ -151,6 +153,16 @@ class FrameReader:
         if self._start:
             self._compact()
         return self._view[self.end :] if self.end else self._view
+
+    def sole_result(self, count: int, id: int) -> memoryview | None:
+        """The body, if the `count` bytes written first into an empty buffer are the plain result of call `id`, no more.
+
+        Most answers are. For all others this does nothing and gives None: they are for `received`.
+        """
+        length, found, kind = _unpack_start(self._buffer)
+        if found == id and kind == RESULT and length == count - HEADER_SIZE and length <= self.limit:
+            return self._view[HEADER_SIZE:count]
+        return None
 
     def received(self, count: int) -> Frame | None:
         """Take note that `count` bytes were written into the buffer; return a frame if one is complete."""

@@ -146,13 +146,16 @@ except ImportError:
 
 def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
     """The Python value of a frame's JSON text and attachments."""
-    if attachments is not None:
-        from . import tags
-
-        return tags.decode(_parse(text), attachments)
-    if len(text) > LARGE:
+    if attachments is None and len(text) <= LARGE:
+        try:
+            return decode_quickly(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _parse(text)
+    if attachments is None:
         return _decode_large(text)
-    return _parse(text)
+    from . import tags
+
+    return tags.decode(_parse(text), attachments)
 
 
 def _parse(text: Buffer) -> object:

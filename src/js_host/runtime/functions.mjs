@@ -5,7 +5,7 @@
  * no promise for a function that returned a plain value, no AbortController before somebody asks for the signal.
  *
  * Two parameters or more: callback style, `function (data, cb)`. What it returns is ignored; a promise that rejects is its error.
- * Fewer, and generator functions: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
+ * Fewer, and generator functions, which never call a callback: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
 import types from 'node:util/types'
@@ -33,6 +33,8 @@ export class Call {
     this.controller = null
     /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
     this.pump = null
+    /** @type {import('./attribution.mjs').Slot | null} by which its lines of the console are known */
+    this.slot = null
     /** @type {import('./questions.mjs').Questions | null} what it can ask of the program */
     this.questions = null
   }

@@ -8,6 +8,7 @@ import { createServer } from 'node:http'
 import { isIP } from 'node:net'
 import { describeError } from './errors.mjs'
 import { Call, isThenable, noticeTime, outOfTime } from './functions.mjs'
+import { closeStream, isStream } from './streams.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
@@ -177,17 +178,19 @@ async function callFunction (host, state, name, req, res) {
     if (!res.writableFinished) call.abort(new Error('The caller closed the connection'))
   })
   const result = entry.run(host, data, call)
-  return resultAnswer(name, isThenable(result) ? await result : result)
+  return resultAnswer(host, name, isThenable(result) ? await result : result)
 }
 
 /**
+ * @param {Host} host
  * @param {string} name
  * @param {any} result
  */
-function resultAnswer (name, result) {
+function resultAnswer (host, name, result) {
   if (typeof result === 'string') return answer(200, TEXT, result)
   if (result instanceof Uint8Array) return answer(200, 'application/octet-stream', result)
-  if (typeof result?.next === 'function' || typeof result?.[Symbol.asyncIterator] === 'function') {
+  if (isStream(result)) {
+    closeStream(host, name, result)
     throw new TypeError(`Function "${name}" returned a stream, which plain HTTP does not carry: call it over frames.`)
   }
   return answer(200, JSON_TYPE, JSON.stringify(result) ?? 'null')

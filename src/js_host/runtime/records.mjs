@@ -2,7 +2,7 @@
 //
 // A flood of them must not harm anybody: a call says so much in a second, and what is beyond that is counted.
 
-/** @typedef {import('./functions.mjs').Call} Call */
+/** @typedef {import('./attribution.mjs').Origin} Origin */
 
 /** What is longer would reach the log in pieces, in characters. */
 export const LONGEST_RECORD = 32 * 1024
@@ -14,7 +14,7 @@ export const SPAN = 1000
 
 /** What a call has said in the present span. */
 class Budget {
-  /** @param {Call | null} call */
+  /** @param {Origin | null} call */
   constructor (call) {
     this.call = call
     this.since = performance.now()
@@ -32,7 +32,7 @@ export class Records {
   /** @param {(line: string) => void} write */
   constructor (write) {
     this.write = write
-    /** @type {() => Call | null} whose line it would be now */
+    /** @type {() => Origin | null} whose line it would be now */
     this.attribute = () => null
     /** @type {WeakMap<object, Budget>} */
     this.budgets = new WeakMap()
@@ -65,7 +65,7 @@ export class Records {
   budget () {
     const call = this.attribute()
     let budget = call === null ? this.free : this.budgets.get(call)
-    if (budget === undefined) this.budgets.set(/** @type {Call} */ (call), budget = new Budget(call))
+    if (budget === undefined) this.budgets.set(/** @type {Origin} */ (call), budget = new Budget(call))
     if (performance.now() - budget.since >= SPAN) this.renew(budget)
     return budget
   }
@@ -91,7 +91,7 @@ export class Records {
     for (const budget of this.exceeded) this.tell(budget)
   }
 
-  /** @param {string} level @param {string} text @param {Call | null} call */
+  /** @param {string} level @param {string} text @param {Origin | null} call */
   put (level, text, call) {
     this.write(`\x1e${JSON.stringify({ level, text, function: call?.name, call: call?.number })}\n`)
   }

@@ -65,10 +65,10 @@ function closeSource (host, name, close) {
 /** Takes the parts from one stream and sends them, as long as there is credit for them. */
 export class Pump {
   /**
-   * @param {import('./connection.mjs').Connection} connection @param {import('./functions.mjs').Call} call @param {unknown} stream
+   * @param {import('./calls.mjs').Calls} calls @param {import('./functions.mjs').Call} call @param {unknown} stream
    */
-  constructor (connection, call, stream) {
-    this.connection = connection
+  constructor (calls, call, stream) {
+    this.calls = calls
     this.call = call
     this.source = openStream(stream)
     this.credit = WINDOW
@@ -80,7 +80,7 @@ export class Pump {
 
   /** Send all parts, until the stream or its call has ended. */
   async run () {
-    const { call, connection } = this
+    const { call, calls } = this
     this.sliceEnd = performance.now() + SLICE
     try {
       while (true) {
@@ -89,18 +89,18 @@ export class Pump {
         const taken = this.take()
         const step = isThenable(taken) ? await taken : taken
         if (call.settled) return
-        if (step.done) return connection.finish(call)
+        if (step.done) return calls.finish(call)
         const value = isThenable(step.value) ? await step.value : step.value
         if (call.settled || !this.send(value)) return
       }
     } catch (error) {
-      connection.fail(call, error)
+      calls.fail(call, error)
     }
   }
 
   /** Take the next part: its deadline counts from now. */
   take () {
-    const { call, connection: { worker, timeOut } } = this
+    const { call, calls: { worker, timeOut } } = this
     worker.renew(call, timeOut)
     worker.begin(call)
     try {
@@ -112,14 +112,14 @@ export class Pump {
 
   /** @param {unknown} value @returns {boolean} whether it could be sent */
   send (value) {
-    const { call, connection } = this
+    const { call, calls } = this
     try {
-      const frame = connection.encode(call.id, CHUNK, value)
+      const frame = calls.encode(call.id, CHUNK, value)
       this.credit -= Math.max(bodyLength(frame), LEAST_COST)
-      connection.write(frame)
+      calls.connection.write(frame)
       return true
     } catch (error) {
-      connection.refuseResult(call, error)
+      calls.refuseResult(call, error)
       this.close(error)
       return false
     }
@@ -149,6 +149,6 @@ export class Pump {
   /** Nobody wants more. @param {unknown} reason */
   close (reason) {
     this.wake()
-    closeSource(this.connection.worker.host, this.call.name, () => this.source.close(reason))
+    closeSource(this.calls.worker.host, this.call.name, () => this.source.close(reason))
   }
 }

@@ -170,7 +170,7 @@ export class Worker {
 
   /** The supervisor is about to end this process. */
   outOfTime () {
-    for (const connection of this.connections) connection.outOfTime()
+    for (const connection of this.connections) connection.calls.outOfTime()
   }
 
   checkIdle () {
