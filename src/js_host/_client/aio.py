@@ -7,6 +7,7 @@ lost connection had sent is known to the byte. A call whose frame did not leave 
 from __future__ import annotations
 
 import os
+import socket
 import weakref
 from contextvars import copy_context
 from math import inf
@@ -24,7 +25,6 @@ from .sync import SMALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable, Sequence
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ..exceptions import JSHostError
 
 __all__ = ["AsyncConnection"]
+
+#: A TCP connection that was idle for longer than this is looked at before it is used, in seconds.
+CHECK_AFTER = 0.001
 
 #: So many reads of a large frame are done in a row before others of the loop have their turn.
 READS_IN_A_ROW = 16
@@ -49,6 +52,7 @@ class AsyncConnection:
         "_gone",
         "_id",
         "_is_flushing",
+        "_is_tcp",
         "_out",
         "_queued",
         "_reader",
@@ -82,6 +86,7 @@ class AsyncConnection:
         self._sweep_at = inf
         self._timer: TimerHandle | None = None
         self.last_read = 0.0
+        self._is_tcp = sock.family != socket.AF_UNIX
         self._turning = Turning(loop, spin) if spin else None
         #: Calls may begin here. Not so any more when the worker is stopping, fell silent, or is gone.
         self.is_open = True
@@ -110,6 +115,11 @@ class AsyncConnection:
                 raise self._too_large(name, length)
             head = _pack(length, id, CALL, call.flags, len(name), call.milliseconds()) + name
             parts = (head + text,) if length < SMALL else (head, text)
+        if self._is_tcp and not self.pending and monotonic() - self.last_read > CHECK_AFTER:
+            self._on_readable()  # TCP takes what is sent after the other end has closed, as if it arrived
+            if self.is_closed:
+                call.failed(_unsent())
+                return
         call.id, call.end = id, maxsize
         self.pending[id] = call
         if call.deadline < self._sweep_at:
