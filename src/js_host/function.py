@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from .conf import settings
-from .exceptions import ConfigError, FunctionError
+from .exceptions import ConfigError, FunctionError, HostWarning
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -278,6 +280,26 @@ class Function(FunctionBase[T]):
         if hasattr(host, "__aenter__"):
             raise ConfigError(f"{host!r} is for AsyncFunction; a Function needs a JSHost.")
         return host
+
+    def _decoder(self) -> Decoder:
+        # Once for each function, so that it costs the calls nothing.
+        if "asyncio" in sys.modules:
+            self._warn_in_a_loop()
+        return super()._decoder()
+
+    def _warn_in_a_loop(self) -> None:
+        from asyncio import _get_running_loop
+
+        loop = _get_running_loop()
+        if loop is not None and loop.get_debug():
+            from warnings import warn
+
+            from ._client.pool import levels_up
+
+            message = (
+                f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction there."
+            )
+            warn(message, HostWarning, stacklevel=levels_up())
 
     def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
         value = fields if data is NOTHING else given(data, fields)

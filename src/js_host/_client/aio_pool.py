@@ -14,7 +14,7 @@ from .aio_http import AsyncHttp
 from .aio_open import open_connection
 from .channel import NotSent
 from .http import HttpLink
-from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
+from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool, levels_up
 from .routing import choose
 from .single_flight import SingleFlight
 
@@ -327,4 +327,4 @@ def _warn(connection: AsyncConnection) -> None:
     from warnings import warn
 
     while connection.warnings:
-        warn(connection.warnings.pop(), HostWarning, stacklevel=6)
+        warn(connection.warnings.pop(), HostWarning, stacklevel=levels_up())

@@ -101,7 +101,7 @@ class Lane:
         from warnings import warn
 
         while connection.warnings:
-            warn(connection.warnings.pop(), HostWarning, stacklevel=_levels_up())
+            warn(connection.warnings.pop(), HostWarning, stacklevel=levels_up())
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
@@ -327,7 +327,7 @@ class Pool:
         return self.explain(lane)
 
 
-def _levels_up() -> int:
+def levels_up() -> int:
     """How many levels above our caller the program is that called us: a warning is for its line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
