@@ -296,9 +296,7 @@ class Function(FunctionBase[T]):
 
             from ._client.pool import levels_up
 
-            message = (
-                f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction there."
-            )
+            message = f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction."
             warn(message, HostWarning, stacklevel=levels_up())
 
     def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
