@@ -7,11 +7,17 @@ from ..exceptions import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
-    from typing import Any, TypeVar
-
-    from .._client.aio_results import AsyncResults
+    from typing import Any, Protocol, Self, TypeVar
 
     T = TypeVar("T")
+
+    class AsyncResults(Protocol):
+        """An async iterator that can be closed."""
+
+        def __aiter__(self) -> Self: ...
+        async def __anext__(self) -> Any: ...
+        async def aclose(self) -> None: ...
+
 
 __all__ = ["with_async_progress", "with_progress"]
 
