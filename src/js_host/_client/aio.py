@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import socket
 import weakref
-from contextvars import copy_context
 from math import inf
 from sys import maxsize
 from time import monotonic
 
-from .._wire.frames import BYE, CALL, CANCEL, HEADER, LOG, MAX_ID, RICH, FrameReader, pack, rich_body
+from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, FrameReader
 from .._wire.messages import read_bye, read_log
-from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
+from ..exceptions import UnexpectedResponse, WorkerDied
 from .aio_calls import Pending
 from .aio_turning import Turning
 from .channel import GRACE, MAX_HELLO, NotSent
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from .._wire.frames import Buffer, Frame
     from .._wire.messages import Bye, Hello
-    from .._wire.rich import Attachments
     from ..exceptions import JSHostError
 
 __all__ = ["AsyncConnection"]
@@ -106,15 +104,7 @@ class AsyncConnection:
         self._id = id = self._id % MAX_ID + 1
         while id in self.pending:
             self._id = id = id % MAX_ID + 1
-        name, text = call.name, call.text
-        if call.attachments is not None:
-            parts = self._rich_parts(id, call, call.attachments)
-        else:
-            length = len(name) + len(text)
-            if length > self.hello.limit:
-                raise self._too_large(name, length)
-            head = _pack(length, id, CALL, call.flags, len(name), call.milliseconds()) + name
-            parts = (head + text,) if length < SMALL else (head, text)
+        parts = call.parts(id, self.hello.limit)
         if self._is_tcp and not self.pending and monotonic() - self.last_read > CHECK_AFTER:
             self._on_readable()  # TCP takes what is sent after the other end has closed, as if it arrived
             if self.is_closed:
@@ -178,23 +168,6 @@ class AsyncConnection:
         """Close this process's copy of the socket after a fork. The loop, and all else, is the parent's."""
         self.is_open, self.is_closed = False, True
         self._socket.close()
-
-    def _rich_parts(self, id: int, call: Pending, attachments: Attachments) -> Sequence[Buffer]:
-        body = rich_body(call.text, attachments)
-        if attachments.references:
-            call.context = copy_context()
-        length = len(call.name) + sum(map(len, body))
-        if length > self.hello.limit:
-            raise self._too_large(call.name, length)
-        head = pack(id, CALL, call.flags | RICH, call.name, call.milliseconds(), body)
-        return [head + body[0], *body[1:]]
-
-    def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
-        return PayloadTooLarge(
-            f"The data for {name.decode()} takes {length} bytes; the host's limit is {self.hello.limit}. "
-            "Raise requestDataLimit in the config, or send less.",
-            maybe_executed=False,
-        )
 
     # Sending.
 
@@ -306,15 +279,29 @@ class AsyncConnection:
             return False
         if reader.is_large:
             buffer.release()  # while it is alive, a body that is complete would have to be copied
-        frame = reader.received(count)
-        while frame is not None:
-            call = self.pending.get(frame.id)
-            if call is not None:
-                call.received(self, frame)
-            elif frame.id == 0:
-                self._aside(frame)
+            frame = reader.received(count)
+        else:
+            reader.end += count
+            frame = None
+        pending = self.pending
+        while True:
+            if frame is not None:
+                self._on_frame(frame)
+            for id, body in reader.small_results():
+                call = pending.get(id)
+                if call is not None:
+                    call.result(self, body)
             frame = reader.next_frame() if reader.end else None
-        return True
+            if frame is None:
+                return True
+
+    def _on_frame(self, frame: Frame) -> None:
+        """Anything but a small result that JSON can say."""
+        call = self.pending.get(frame.id)
+        if call is not None:
+            call.received(self, frame)
+        elif frame.id == 0:
+            self._aside(frame)
 
     def greeted(self, hello: Hello) -> None:
         """The worker has said who it is."""

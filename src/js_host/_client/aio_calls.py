@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from math import inf
 from time import monotonic
 
-from .._wire.frames import ASK, ERROR, RESULT
+from .._wire.frames import ASK, CALL, ERROR, HEADER, RESULT, RICH, Frame, pack, rich_body
 from .._wire.messages import read_error, read_hello
-from ..exceptions import FunctionTimeout, UnexpectedResponse
+from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse
 from .channel import LONGEST
+from .sync import SMALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
+    from collections.abc import Sequence
     from contextvars import Context
 
-    from .._wire.frames import Frame
+    from .._wire.frames import Buffer
     from .._wire.results import Decoder
     from .._wire.rich import Attachments
     from ..exceptions import JSHostError
     from .aio import AsyncConnection
     from .aio_questions import AsyncPerformer
+
+_pack = HEADER.pack
 
 __all__ = ["AsyncCall", "Greeting", "Pending"]
 
@@ -53,6 +58,33 @@ class Pending:
         timeout = self.timeout
         return 0 if timeout is None or timeout > LONGEST else int(timeout * 1000) or 1
 
+    def parts(self, id: int, limit: int) -> Sequence[Buffer]:
+        """Its frame. Raises PayloadTooLarge."""
+        name, text, attachments = self.name, self.text, self.attachments
+        if attachments is not None:
+            return self._rich_parts(id, limit, attachments)
+        length = len(name) + len(text)
+        if length > limit:
+            raise self._too_large(length, limit)
+        head = _pack(length, id, CALL, self.flags, len(name), self.milliseconds()) + name
+        return (head + text,) if length < SMALL else (head, text)
+
+    def _rich_parts(self, id: int, limit: int, attachments: Attachments) -> Sequence[Buffer]:
+        body = rich_body(self.text, attachments)
+        if attachments.references:
+            self.context = copy_context()
+        length = len(self.name) + sum(map(len, body))
+        if length > limit:
+            raise self._too_large(length, limit)
+        return [pack(id, CALL, self.flags | RICH, self.name, self.milliseconds(), body) + body[0], *body[1:]]
+
+    def _too_large(self, length: int, limit: int) -> PayloadTooLarge:
+        return PayloadTooLarge(
+            f"The data for {self.name.decode()} takes {length} bytes; the host's limit is {limit}. "
+            "Raise requestDataLimit in the config, or send less.",
+            maybe_executed=False,
+        )
+
     def due(self, connection: AsyncConnection) -> float:
         """When it should have ended, at the latest."""
         return self.deadline
@@ -60,6 +92,10 @@ class Pending:
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
         """A frame of it came in."""
         raise NotImplementedError
+
+    def result(self, connection: AsyncConnection, body: memoryview) -> None:
+        """Its result came in, without attachments."""
+        self.received(connection, Frame(self.id, RESULT, 0, b"", 0, body, None))
 
     def failed(self, error: JSHostError) -> None:
         """It will not get an answer."""
@@ -111,6 +147,15 @@ class AsyncCall(Pending):
         self._decode = decode
         self.future: Future[object] = loop.create_future()
 
+    def result(self, connection: AsyncConnection, body: Buffer, attachments: Sequence[bytes] | None = None) -> None:
+        """It has ended well."""
+        connection.finish(self)
+        if not self.future.done():
+            try:
+                self.future.set_result(self._decode(body, attachments))
+            except Exception as error:
+                self.future.set_exception(error)
+
     def renew(self, loop: AbstractEventLoop) -> None:
         """Wait again, for the answer of another worker. The time that was waited counts."""
         self.timeout = time_left(self.deadline)
@@ -119,12 +164,7 @@ class AsyncCall(Pending):
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
         """The result, the error, or a question."""
         if frame.kind == RESULT:
-            connection.finish(self)
-            if not self.future.done():
-                try:
-                    self.future.set_result(self._decode(frame.body, frame.attachments))
-                except Exception as error:
-                    self.future.set_exception(error)
+            self.result(connection, frame.body, frame.attachments)
         elif frame.kind == ERROR:
             connection.finish(self)
             self.failed(self.error(frame))

@@ -25,8 +25,9 @@ from .window import MOST, Window, run_length
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import Future, Task
+    from collections.abc import Sequence
 
-    from .._wire.frames import Frame
+    from .._wire.frames import Buffer, Frame
     from .._wire.results import Decoder
     from .._wire.rich import Attachments
     from .aio import AsyncConnection
@@ -111,18 +112,22 @@ class Row(Pending):
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
         """The result, the error, or a question."""
         if frame.kind == RESULT:
-            connection.finish(self)
-            self._leave(len(frame.body))
-            try:
-                self._map.done[self.turn] = self._map.decode(frame.body, frame.attachments)
-            except Exception as error:
-                self._map.done[self.turn] = Failed(error)
-            self._map.wake()
+            self.result(connection, frame.body, frame.attachments)
         elif frame.kind == ERROR:
             connection.finish(self)
             self.failed(self.error(frame))
         else:
             self.asked(connection, frame)
+
+    def result(self, connection: AsyncConnection, body: Buffer, attachments: Sequence[bytes] | None = None) -> None:
+        """It has ended well."""
+        connection.finish(self)
+        self._leave(len(body))
+        try:
+            self._map.done[self.turn] = self._map.decode(body, attachments)
+        except Exception as error:
+            self._map.done[self.turn] = Failed(error)
+        self._map.wake()
 
     def failed(self, error: JSHostError) -> None:
         """It has no result, or not from there."""
