@@ -15,17 +15,17 @@ from time import monotonic
 
 from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, FrameReader
 from .._wire.messages import read_bye, read_log
-from ..exceptions import UnexpectedResponse, WorkerDied
-from .aio_calls import Pending
+from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
+from .aio_calls import Pending, closed, lost, unsent
 from .aio_turning import Turning
-from .channel import GRACE, MAX_HELLO, NotSent
+from .channel import GRACE, MAX_HELLO
 from .outgoing import grouped
 from .sync import SMALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .._wire.frames import Buffer, Frame
     from .._wire.messages import Bye, Hello
@@ -108,7 +108,7 @@ class AsyncConnection:
         if self._is_tcp and not self.pending and monotonic() - self.last_read > CHECK_AFTER:
             self._on_readable()  # TCP takes what is sent after the other end has closed, as if it arrived
             if self.is_closed:
-                call.failed(_unsent())
+                call.failed(unsent())
                 return
         call.id, call.end = id, maxsize
         self.pending[id] = call
@@ -120,6 +120,28 @@ class AsyncConnection:
             self._send_together(parts)
         call.end = self._queued
 
+    def begin_all(self, calls: Iterable[Pending]) -> None:
+        """The same for many calls, which are sent together. One whose data is too large has failed."""
+        pending, limit, out = self.pending, self.hello.limit, self._out
+        for call in calls:
+            self._id = id = self._id % MAX_ID + 1
+            if id in pending:
+                self.begin(call)
+                continue
+            try:
+                parts = call.parts(id, limit)
+            except PayloadTooLarge as error:
+                call.failed(error)
+                continue
+            call.id = id
+            pending[id] = call
+            self._queued += len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
+            call.end = self._queued
+            out.extend(parts)
+            if call.deadline < self._sweep_at:
+                self._sweep_later(call.deadline)
+        self._send_together(())
+
     def finish(self, call: Pending) -> None:
         """The call has ended."""
         del self.pending[call.id]
@@ -130,7 +152,7 @@ class AsyncConnection:
 
     def cancel(self, call: Pending) -> None:
         """Nobody waits for the call any more: it ends in JavaScript too."""
-        if self.loop.is_closed():
+        if self.loop.isclosed():
             self.close()
         elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
@@ -148,7 +170,7 @@ class AsyncConnection:
         if self.is_closed:
             return
         self.is_open, self.is_closed = False, True
-        if self.loop.is_closed():
+        if self.loop.isclosed():
             self._socket.close()
             return  # nobody can be told any more
         self.loop.remove_reader(self._socket)
@@ -162,7 +184,7 @@ class AsyncConnection:
         for call in calls:
             if call.performer is not None:
                 call.performer.close()
-            call.failed(_unsent() if call.end > self._gone else error(call) if error else _closed())
+            call.failed(unsent() if call.end > self._gone else error(call) if error else closed())
 
     def forget(self) -> None:
         """Close this process's copy of the socket after a fork. The loop, and all else, is the parent's."""
@@ -242,7 +264,7 @@ class AsyncConnection:
                 pass
         except UnexpectedResponse:
             pass
-        self.close(lambda call: _lost(error))
+        self.close(lambda call: lost(error))
 
     # Receiving.
 
@@ -272,7 +294,7 @@ class AsyncConnection:
             return False
         except OSError as error:
             reason = error
-            self.close(lambda call: _lost(reason))
+            self.close(lambda call: lost(reason))
             return False
         if not count:
             self.close(lambda call: WorkerDied("The worker closed the connection before it answered."))
@@ -351,22 +373,10 @@ class AsyncConnection:
             self._sweep_later(self._sweep_at)
 
     def _late(self, call: Pending) -> None:
-        unsent = call.end > self._gone
+        is_unsent = call.end > self._gone
         self.is_open = False  # who is silent once is not asked again: others begin elsewhere
         self.cancel(call)
-        call.failed(call.late(unsent))
-
-
-def _unsent() -> NotSent:
-    return NotSent("The connection to the worker broke before the request was sent.")
-
-
-def _closed() -> WorkerDied:
-    return WorkerDied("The connection to the worker was closed before it answered.")
-
-
-def _lost(error: OSError) -> WorkerDied:
-    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")
+        call.failed(call.late(is_unsent))
 
 
 _connections: weakref.WeakSet[AsyncConnection] = weakref.WeakSet()

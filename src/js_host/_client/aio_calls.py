@@ -8,8 +8,8 @@ from time import monotonic
 
 from .._wire.frames import ASK, CALL, ERROR, HEADER, RESULT, RICH, Frame, pack, rich_body
 from .._wire.messages import read_error, read_hello
-from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse
-from .channel import LONGEST
+from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse, WorkerDied
+from .channel import LONGEST, NotSent
 from .sync import SMALL
 
 TYPE_CHECKING = False
@@ -216,3 +216,18 @@ def time_left(deadline: float) -> float | None:
     if left <= 0:
         raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False)
     return left
+
+
+def unsent() -> NotSent:
+    """The error for a request that did not leave whole."""
+    return NotSent("The connection to the worker broke before the request was sent.")
+
+
+def closed() -> WorkerDied:
+    """The error for a call that was in flight when we closed the connection."""
+    return WorkerDied("The connection to the worker was closed before it answered.")
+
+
+def lost(error: OSError) -> WorkerDied:
+    """The error for a call that was in flight when the connection broke."""
+    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")

@@ -93,13 +93,11 @@ class Row(Pending):
         self._pid = self._tries = 0
         self.turn = turn
 
-    def begin(self, way: Way, connection: AsyncConnection) -> None:
-        """Send it there. Raises PayloadTooLarge."""
-        connection.begin(self)
+    def enter(self, way: Way, pid: int) -> None:
+        """It is about to be sent there."""
         self._way = way
-        self._pid = connection.hello.pid
+        self._pid = pid
         self._tries += 1
-        self._map.used.add(connection)
         way.calls += 1
         way.size += len(self.text)
 
@@ -247,11 +245,8 @@ class AsyncMap:
         # Never more than a window for each worker is on its way or waits here.
         self._rows.room = sum(way.window.size for way in ways) - self._ahead
         while ways and (room := (roomiest := max(ways, key=Way.room)).room()) > 0:
-            for _ in range(min(room, run_length(roomiest.window.size, len(ways)))):
-                row = self._next()
-                if row is None:
-                    return
-                self._give(row, roomiest)
+            if not self._give(roomiest, min(room, run_length(roomiest.window.size, len(ways)))):
+                return
             if monotonic() > now + TAKING:
                 asyncio.get_running_loop().call_soon(self.wake)
                 return
@@ -274,15 +269,21 @@ class AsyncMap:
                 self.done[turn] = Failed(error)
         return None
 
-    def _give(self, row: Row, way: Way) -> None:
+    def _give(self, way: Way, most: int) -> bool:
+        """Send so many rows, or as many as there are, to one worker. Returns whether there may be more."""
         connection = way.lane.connection
         assert connection is not None
         if not way.calls:
             way.window.began(monotonic())
-        try:
-            row.begin(way, connection)
-        except Exception as error:
-            self.done[row.turn] = Failed(error)
+        pid = connection.hello.pid
+        rows: list[Row] = []
+        while len(rows) < most and (row := self._next()) is not None:
+            row.enter(way, pid)
+            rows.append(row)
+        if rows:
+            self.used.add(connection)
+            connection.begin_all(rows)
+        return len(rows) == most
 
     # Workers.
 
