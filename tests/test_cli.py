@@ -143,7 +143,7 @@ def test_a_result_is_text_raw_bytes_or_json(
     assert capfdbinary.readouterr().out == written
 
 
-@pytest.mark.parametrize("command", [["call", "greet"], ["functions"], ["status"], ["run"]])
+@pytest.mark.parametrize("command", [["call", "greet"], ["functions"], ["run"]])
 def test_without_a_config_file_a_command_says_how_to_get_one(
     command: list[str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

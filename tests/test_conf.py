@@ -15,6 +15,7 @@ DEFAULTS = {
     "SOURCE_ROOT": None,
     "CONFIG_FILE": "host.config.js",
     "USE_MANAGER": False,
+    "FORWARD_LOGS": False,
     "PATH_TO_NODE": None,
     "PATH_TO_BIN": None,
     "FUNCTION_TIMEOUT": 10.0,

@@ -5,6 +5,9 @@ exports.hello = (name) => 'Hello, ' + name + '!'
 
 exports.echo = (value) => value
 
+// A function that does nothing but use the CPU.
+exports.busy = (ms) => { for (const end = performance.now() + ms; performance.now() < end;); }
+
 exports.echoBytes = (bytes) => bytes
 
 // For peers that carry text only: the decode and the encode that they leave to their user.

@@ -118,6 +118,7 @@ class Settings:
     FUNCTION_TIMEOUT: float | None = setting(MAYBE_SECONDS, 10.0, "Seconds that a call may take; None: no limit.")
     CONNECT_ONCE_CONFIGURED: bool = setting(FLAG, False, "Connect to the default host when `configure` is called.")
     ROOT_URL: str | None = setting(MAYBE_TEXT, None, "A host that runs elsewhere, such as http://127.0.0.1:9009.")
+    FORWARD_LOGS: bool = setting(FLAG, False, "Hand what a managed host prints to `logging` too, while Python runs.")
     VERBOSITY: int = setting(LEVEL, PROCESS_START, "How much js_host prints: a level of js_host.utils.verbosity.")
     WORKERS: int | str = setting(WORKER_COUNT, 1, 'Node processes of a host; "auto": one for each processor.')
     CONCURRENCY: int | None = setting(MAYBE_COUNT, None, "Calls that a worker is given at a time; None: no limit.")

@@ -8,6 +8,7 @@ import sys
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
+from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class JSHost:
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
         self._was_stopped = False
+        self._settling = ForkLock()
 
     def __repr__(self) -> str:
         return f"<JSHost {self._root_url or self._config_file or 'default'}>"
@@ -152,6 +154,10 @@ class JSHost:
 
         Raises StartError, with the file, the line and a hint, if the config can not be loaded.
         """
+        with self._settling:
+            self._start()
+
+    def _start(self) -> None:
         if self._home is not None and self._home.is_running():
             return
         if self._root_url:
@@ -201,7 +207,7 @@ class JSHost:
         if self._home is not None:
             return self._home.is_running()
         if self._managed:
-            return any(host["config_file"] == self.config_file for host in self._manager().hosts)
+            return self._manager().has_host(self.config_file)
         return not self._was_stopped and self.request_status() is not None
 
     @property
@@ -280,12 +286,13 @@ class JSHost:
         self._home = self._link = self._status = None
 
     def _connected(self) -> Home:
-        """The home of a host that this program does not own."""
-        if self._home is not None:
-            return self._home
-        if self._was_stopped:
-            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
-        return self._settle(self._managed_home() if self._managed else self._remote_home())
+        """The home of a host that this program does not own: one, however many threads ask for it at once."""
+        with self._settling:
+            if self._home is not None:
+                return self._home
+            if self._was_stopped:
+                raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+            return self._settle(self._managed_home() if self._managed else self._remote_home())
 
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions

@@ -21,38 +21,54 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._manager.client import Lease
+    from ._manager.follow import Follow
+    from ._manager.place import Place
 
 __all__ = ["JSHostManager"]
 
 
 class JSHostManager:
-    """A handle on the manager of this user and environment. It holds nothing: any number of them mean the same one."""
+    """A handle on the manager of this user and environment. It holds nothing: any number of them mean the same one.
+
+    `JSHostManager.all()` gives those of other environments too. They can be asked and stopped, and start nothing.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
+
+    @classmethod
+    def all(cls) -> list[JSHostManager]:
+        """The managers of this user that run: one for each environment (virtual environment, PATH, …) in use."""
+        from ._manager.place import all_places
+
+        return [manager for place in all_places() if (manager := cls(place.name)).is_running()]
 
     def __repr__(self) -> str:
         return f"<{self.get_name()}>"
 
     def get_name(self) -> str:
         """How messages call it."""
-        from ._manager.place import find_place
-
-        return f"JSHostManager [{find_place().name}]"
+        return f"JSHostManager [{self._place().name}]"
 
     def is_running(self) -> bool:
         """Whether it runs and takes leases."""
         from ._manager.find import connect
         from ._manager.fork import close_held
-        from ._manager.place import find_place
 
-        line = connect(find_place())
+        line = connect(self._place())
         if line is not None:
             close_held(line)
         return line is not None
 
-    def get_status(self) -> dict[str, Any] | None:
-        """What it says of itself: version, pid, uptime, logfile and `hosts`. None if it does not run."""
+    def get_status(self, *, ask_workers: bool = True) -> dict[str, Any] | None:
+        """What it says of itself: version, pid, uptime, memory, logfile and `hosts`. None if it does not run.
+
+        Its workers are asked how many calls they had, which functions run, and how large their heap is; a worker that
+        is blocked may hold this up by half a second. Without `ask_workers` that is left out.
+        """
         from ._manager.client import request
 
-        return request("status")
+        return request("status", place=self._place(), survey=ask_workers)
 
     @property
     def hosts(self) -> list[dict[str, Any]]:
@@ -60,13 +76,18 @@ class JSHostManager:
         hosts: list[dict[str, Any]] = (self.get_status() or {}).get("hosts", [])
         return hosts
 
+    def has_host(self, config_file: str | os.PathLike[str]) -> bool:
+        """Whether the host of a config file runs there."""
+        path = os.path.realpath(config_file)
+        hosts = (self.get_status(ask_workers=False) or {}).get("hosts", [])
+        return any(os.path.realpath(host["config_file"]) == path for host in hosts)
+
     @property
     def logfile(self) -> str | None:
         """The file in which it says what it does itself. Each host has one of its own. None if there is no place."""
         from ._manager.logfile import manager_log_path
-        from ._manager.place import find_place
 
-        return manager_log_path(find_place().name)
+        return manager_log_path(self._place().name)
 
     def get_logfile(
         self,
@@ -86,7 +107,7 @@ class JSHostManager:
         """Stop it, and all of its hosts: their calls finish first. Returns when it is gone. Else, does nothing."""
         from ._manager.client import request
 
-        request("stop-manager")
+        request("stop-manager", place=self._place())
 
     def start_host(
         self,
@@ -115,6 +136,23 @@ class JSHostManager:
             say=say,
         )
 
+    def follow_host(
+        self,
+        config_file: str | os.PathLike[str],
+        *,
+        path_to_node: str | None = None,
+        node_args: tuple[str, ...] | list[str] = (),
+        say: Callable[[str], None] | None = None,
+    ) -> Follow:
+        """Hand what the host of a config file prints to `logging`, until `close()` of what this returns.
+
+        The loggers are `js_host.worker` and `js_host.supervisor`. Lines that a slow log handler has no time for are
+        dropped, and told. The setting FORWARD_LOGS does this for every managed host.
+        """
+        from ._manager.follow import Follow
+
+        return Follow(os.fspath(config_file), path_to_node=path_to_node, node_args=node_args, say=say)
+
     def stop_host(self, config_file: str | os.PathLike[str], *, stop_manager_if_last: bool = True) -> bool:
         """Stop the host of a config file: its calls finish first. Returns when it is gone, and whether there was one.
 
@@ -123,7 +161,7 @@ class JSHostManager:
         from ._manager.client import request
 
         path = os.path.abspath(config_file)
-        answer = request("stop", config_file=path, stop_manager_if_last=stop_manager_if_last)
+        answer = request("stop", place=self._place(), config_file=path, stop_manager_if_last=stop_manager_if_last)
         return bool(answer and answer["stopped"])
 
     def restart_host(
@@ -153,3 +191,14 @@ class JSHostManager:
             spin=spin,
             start_timeout=start_timeout,
         )
+
+    def restart_as_it_was(self, config_file: str | os.PathLike[str]) -> None:
+        """The same for a host that runs, with the environment that it has: for tools, which have another one."""
+        from ._manager.client import RESTART_LIMIT, request
+
+        request("restart", RESTART_LIMIT, place=self._place(), config_file=os.path.abspath(config_file))
+
+    def _place(self) -> Place:
+        from ._manager.place import find_place, named_place
+
+        return find_place() if self._name is None else named_place(self._name)

@@ -349,7 +349,8 @@ def test_functions_and_iterators_in_the_rows_are_asked_in_the_thread_of_the_map(
     assert list(host.function("read").map([iter(range(n)) for n in range(5)])) == [list(range(n)) for n in range(5)]
 
 
-def test_a_bar_shows_the_progress(mapping: Any, capsys: Any) -> None:
+def test_a_bar_shows_the_progress(mapping: Any, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # it would leave a thread
     double = mapping().function("double")
     assert list(double.map(range(5), progress="doubling")) == [0, 2, 4, 6, 8]
     shown = capsys.readouterr().err

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from js_host._host.lines import LogLine
-from js_host._manager.logfile import OLD, LogFile, host_log_path, manager_log_path, remove_old
+from js_host._manager.logfile import OLD, LogFile, host_log_path, logs_of, manager_log_path, remove_old
+from js_host._manager.protocol import host_key
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (.*)$", re.MULTILINE)
 
@@ -108,9 +109,24 @@ def test_no_place_at_all_is_told() -> None:
 
 
 def test_it_is_named_after_the_project(nothing_left: Any) -> None:
-    path = host_log_path("/srv/my shop/host.config.js", "key")
+    config = "/srv/my shop/host.config.js"
+    path = host_log_path(config, host_key(config))
     assert re.fullmatch(r".*/state/js-host/my-shop-[0-9a-f]{10}\.log", path or "")
-    assert path != host_log_path("/srv/my shop/host.config.js", "other key")
+    assert path != host_log_path("/srv/my shop/other.config.js", host_key("/srv/my shop/other.config.js"))
+
+
+def test_the_logs_of_a_config_are_found_however_its_node_was_run(nothing_left: Any) -> None:
+    config = "/srv/shop/host.config.js"
+    plain, special = host_log_path(config, host_key(config)), host_log_path(config, host_key(config, None, ["--x"]))
+    assert plain is not None
+    assert special is not None
+    assert logs_of(config) == []
+    for path, age in ((plain, 20), (special, 10)):
+        Path(path).touch()
+        Path(path + ".1").touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    assert logs_of(config) == [special, plain]
+    assert logs_of("/srv/shop/other.config.js") == []
 
 
 @pytest.mark.parametrize("state", ["relative", "/proc/nowhere"])

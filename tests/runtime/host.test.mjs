@@ -11,7 +11,7 @@ test('the status is what the original tells: type, version, and the config with 
     type: 'Host',
     version: VERSION,
     config: { address: '127.0.0.1', port: 81, requestDataLimit: 268435456, allowedHosts: [], theme: 'dark', functions: ['b', 'a'] },
-    counters: { repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    counters: { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
   })
 })
 

@@ -42,7 +42,7 @@ PATIENCE = 0.25
 MOST_PATIENCE = 0.02
 
 #: So many calls are sent as soon as they are there.
-SEND_AT = 64
+SEND_AT = 256
 
 #: Who was away for so long, in seconds, sees whether the workers are still the same before sending to them.
 LOOK_AFTER = 0.02
@@ -282,6 +282,8 @@ class Bulk:
         self._take_back(connection, connection.unsent())
         if not connection.is_greeted:
             self._workers.missed(connection.lane, error)
+        elif isinstance(error, Stopping):
+            self._take_back(connection, list(connection.calls))
         elif connection.calls:
             if isinstance(error, WorkerDied):
                 error = self._pool.reason(connection.lane, connection.connection, error)

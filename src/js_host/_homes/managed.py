@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
-from .._client.address import Address
+from .._client.address import Address, unix_url
 from .._client.pool import Lane, Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
-from .owned import unix_url
+from ..utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._manager.client import Lease
+    from .._manager.follow import Follow
     from .._wire.results import Decoder
     from .options import CallOptions, HostOptions
 
@@ -34,8 +33,9 @@ class ManagedHome:
         self.manager = JSHostManager()
         self._options = options
         self._say = say
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._lease: Lease | None = None
+        self._follow: Follow | None = None
         self.link = _ManagedPool(self, options.calls)
         self.hold()
 
@@ -52,9 +52,25 @@ class ManagedHome:
         with self._lock:
             if self._lease is not lease and self._lease is not None:
                 return True  # another thread has just done it
+            self._forward_logs(self._follow.manager if self._follow else 0)
             self._lease = self.manager.start_host(self._options.config_file, say=self._say, **self._how())
+            self._forward_logs(self._lease.manager)
             self.link.use([Lane(Address.unix(slot.address), slot) for slot in self._lease.slots])
         return True
+
+    def _forward_logs(self, manager: int) -> None:
+        """Have that manager tell what the host prints: before it starts, so that its first lines are heard too."""
+        follow = self._follow
+        if not self._options.forward_logs or (follow and follow.manager == manager and follow.is_alive()):
+            return
+        if follow is not None:
+            follow.close()
+        self._follow = self.manager.follow_host(
+            self._options.config_file,
+            path_to_node=self._options.path_to_node,
+            node_args=self._options.node_args,
+            say=self._say,
+        )
 
     def _how(self) -> dict[str, Any]:
         """How the manager is to start it, where it does not run."""
@@ -68,7 +84,7 @@ class ManagedHome:
 
     def is_running(self) -> bool:
         """Whether the host runs, for this program or for others."""
-        return any(host["config_file"] == self._options.config_file for host in self.manager.hosts)
+        return self.manager.has_host(self._options.config_file)
 
     def url(self) -> str:
         """The URL of its Unix socket, which speaks HTTP."""
@@ -93,6 +109,8 @@ class ManagedHome:
         self.link.close()
         if self._lease is not None:
             self._lease.release()
+        if self._follow is not None:
+            self._follow.close()
 
     def explain(self, lane: Lane, pid: int) -> JSHostError | None:
         """Why the worker of a lane was lost, or is not there."""

@@ -42,7 +42,7 @@ class CallOptions:
 class HostOptions:
     """The config file, checked to be there, and how to run it. `start_timeout` is in seconds."""
 
-    __slots__ = ("calls", "config_file", "node_args", "path_to_node", "start_timeout", "workers")
+    __slots__ = ("calls", "config_file", "forward_logs", "node_args", "path_to_node", "start_timeout", "workers")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class HostOptions:
         self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
         self.start_timeout = start_timeout or settings.START_TIMEOUT
         self.calls = calls
+        self.forward_logs = settings.FORWARD_LOGS
 
 
 def count_workers(wanted: int | str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 
 from js_host._host.worker_process import UNKNOWN_STATUS
 
@@ -35,10 +36,10 @@ class WorkerEnd:
     `kind` is one of stopped, killed, refused, stuck, crashed, out-of-memory, exit, signal, lost, not-spawned.
     `reason` continues the sentence "Worker 0 …"; `str()` of this is the whole story with the last lines printed.
     `code` and `signal` are what the system said; `function` and `stack` the JavaScript that was to blame, where
-    it is known; `error` is what the worker itself reported.
+    it is known; `error` is what the worker itself reported. `at` is when this was found, in seconds since 1970.
     """
 
-    __slots__ = ("code", "error", "function", "kind", "lines", "pid", "reason", "signal", "stack", "worker")
+    __slots__ = ("at", "code", "error", "function", "kind", "lines", "pid", "reason", "signal", "stack", "worker")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class WorkerEnd:
         stack: str | None = None,
         error: Mapping[str, Any] | None = None,
     ) -> None:
+        self.at = time.time()
         self.worker = worker
         self.pid = pid
         self.kind = kind

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["LogForwarder"]
+__all__ = ["LogForwarder", "dropped_line", "log_lines"]
 
 MOST_WAITING = 10_000
+MOST_CHARACTERS = 16 * 1024 * 1024  # of the lines that wait: some are long
 WARNING = 30
 
 
@@ -44,20 +45,22 @@ class LogForwarder:
 
     def __init__(self, most: int = MOST_WAITING, handle: Callable[[Sequence[LogLine]], None] | None = None) -> None:
         self._most = most
-        self._handle = handle or _log
+        self._handle = handle or log_lines
         self._changed = threading.Condition()
         self._lines: deque[LogLine] = deque()
+        self._characters = 0
         self._dropped = 0
         self._closed = False
         self._thread: threading.Thread | None = None
 
     def put(self, lines: Iterable[LogLine]) -> None:
         """Queue lines. Never waits."""
-        lines = [line for line in lines if self._handle is not _log or _can_matter(line)]
+        lines = [line for line in lines if self._handle is not log_lines or _can_matter(line)]
         with self._changed:
             for line in lines:
-                if len(self._lines) < self._most:
+                if len(self._lines) < self._most and self._characters < MOST_CHARACTERS:
                     self._lines.append(line)
+                    self._characters += len(line.text)
                 else:
                     self._dropped += 1
             if lines:
@@ -89,14 +92,15 @@ class LogForwarder:
                 self._changed.wait()
             batch = list(self._lines)
             self._lines.clear()
+            self._characters = 0
             dropped, self._dropped = self._dropped, 0
         if dropped:
-            batch.append(_dropped_line(dropped))
+            batch.append(dropped_line(dropped))
         return batch
 
 
-def _log(lines: Sequence[LogLine]) -> None:
-    """Log lines with `logging`."""
+def log_lines(lines: Sequence[LogLine]) -> None:
+    """Log lines with `logging`, in this thread."""
     import logging
 
     logging.getLogger("js_host").addHandler(_null_handler())
@@ -131,6 +135,7 @@ def _null_handler() -> logging.Handler:
     return logging.NullHandler()
 
 
-def _dropped_line(count: int) -> LogLine:
+def dropped_line(count: int) -> LogLine:
+    """The line that stands for those that were dropped."""
     text = f"{count} lines of workers were dropped: they print faster than the log handlers take them"
     return LogLine("warn", text, -1, 0, "js_host.supervisor")

@@ -32,6 +32,7 @@ from js_host.exceptions import StartError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from typing import Any
 
     from js_host._host.endings import WorkerEnd
     from js_host._host.node import Node
@@ -56,6 +57,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._owner = os.getpid()
         self._begun = False
+        self._survey = 0
 
     def __repr__(self) -> str:
         return f"<Supervisor of {self.options.config_file}: {', '.join(slot.state for slot in self.slots) or 'unused'}>"
@@ -274,6 +276,35 @@ class Supervisor:
             while pid not in slot.ends and slot.place_of(pid) and (left := give_up_at - monotonic()) > 0:
                 changed.wait(left)
             return slot.ends.get(pid) or self._foretold_end(slot, pid)
+
+    def ask_for_reports(self) -> int:
+        """Ask every worker that serves what it does now. Returns a number for `reports`. Never waits."""
+        with self.lock:
+            self._survey += 1
+            keeper = self._keeper
+            if keeper is not None and keeper.reload.state != lifecycle.HANDING_OVER:  # then the next word is "serve"
+                for slot in self.slots:
+                    if slot.watch is not None and slot.state == lifecycle.READY:
+                        slot.watch.tell({"type": "report", "number": self._survey})
+            return self._survey
+
+    def reports(self, number: int, deadline: float) -> dict[int, dict[str, Any]]:
+        """What the workers said, by slot: `calls`, `running` (names of functions), `heap` (bytes) and `number`.
+
+        Returns when all have answered, or at the deadline. One that did not, for its event loop is blocked, counts with
+        what it said before, if ever: under a lower number.
+        """
+        changed = self._changed
+        if changed is None or self.foreign:
+            return {}
+        with changed:
+            while self._is_awaited(number) and (left := deadline - monotonic()) > 0:
+                changed.wait(left)
+            return {slot.number: slot.watch.reports.get("report", {}) for slot in self.slots if slot.watch is not None}
+
+    def _is_awaited(self, number: int) -> bool:
+        asked = [slot.watch for slot in self.slots if slot.watch is not None and slot.state == lifecycle.READY]
+        return any(watch.reports.get("report", {}).get("number") != number for watch in asked)
 
     def _foretold_end(self, slot: WorkerSlot, pid: int) -> WorkerEnd | None:
         """A worker that is slow to die (a core dump takes its time) has often said why before."""

@@ -30,12 +30,27 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-__all__ = ["Lease", "LeasedSlot", "WorkerStory", "lease", "request", "request_or_start"]
+    from js_host._manager.place import Place
+
+__all__ = [
+    "RESTART_LIMIT",
+    "Lease",
+    "LeasedSlot",
+    "WorkerStory",
+    "ask_or_start",
+    "lease",
+    "request",
+    "request_or_start",
+    "settings_message",
+]
 
 CHUNK = 65536
 
 ANSWER_LIMIT = 30.0
 """Seconds within which a manager answers what does not start anything."""
+
+RESTART_LIMIT = 90.0
+"""Seconds within which a host that runs is replaced: a start of the usual length, and the calls of the old workers."""
 
 EXPLAIN_WAIT = 0.1
 """Seconds that a manager may wait to learn why a worker ended."""
@@ -199,13 +214,20 @@ def lease(
     ConfigError, NodeNotFound) with the whole story.
     """
     config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout)
+    message = settings_message(
+        config_file,
+        workers=workers,
+        path_to_node=path_to_node,
+        node_args=node_args,
+        spin=spin,
+        start_timeout=start_timeout,
+    )
 
     def tell(event: Mapping[str, Any]) -> None:
         if say is not None and event["event"] == "starting":
             say(f"Starting the host of {config_file}" + (f", which logs to {log}" if (log := event["logfile"]) else ""))
 
-    line, answer, rest = _ask_or_start("lease", message, start_timeout + SLACK, say, tell)
+    line, answer, rest = ask_or_start("lease", message, start_timeout + SLACK, say, tell)
     return Lease(line, config_file, answer, rest)
 
 
@@ -221,19 +243,27 @@ def request_or_start(
     limit: float = ANSWER_LIMIT,
 ) -> dict[str, Any]:
     """Ask for what needs a manager, and starts one: `restart`."""
-    config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout)
-    line, answer, _ = _ask_or_start(op, message, start_timeout + limit, None, lambda event: None)
+    message = settings_message(
+        config_file,
+        workers=workers,
+        path_to_node=path_to_node,
+        node_args=node_args,
+        spin=spin,
+        start_timeout=start_timeout,
+    )
+    line, answer, _ = ask_or_start(op, message, start_timeout + limit)
     close_held(line)
     return answer
 
 
-def request(op: str, limit: float = ANSWER_LIMIT, **fields: object) -> dict[str, Any] | None:
-    """Ask the manager for something; None if there is none. Raises what it says failed.
+def request(
+    op: str, limit: float = ANSWER_LIMIT, *, place: Place | None = None, **fields: object
+) -> dict[str, Any] | None:
+    """Ask the manager (of that place, or of this environment) for something; None if there is none.
 
-    If the manager says that it ends, this returns when it has ended.
+    Raises what it says failed. If it says that it ends, this returns when it has ended.
     """
-    line = connect(find_place())
+    line = connect(place or find_place())
     if line is None:
         return None
     try:
@@ -247,12 +277,19 @@ def request(op: str, limit: float = ANSWER_LIMIT, **fields: object) -> dict[str,
     return answer
 
 
-def _settings(
-    config_file: str, workers: int, path_to_node: str | None, node_args: Sequence[str], spin: int, start_timeout: float
+def settings_message(
+    config_file: str,
+    *,
+    workers: int = 1,
+    path_to_node: str | None = None,
+    node_args: Sequence[str] = (),
+    spin: int = 0,
+    start_timeout: float = 30.0,
 ) -> dict[str, Any]:
+    """What a manager must know to find a host, or to start it, and for whom."""
     return {
         "version": VERSION,
-        "config_file": config_file,
+        "config_file": os.path.abspath(config_file),
         "workers": workers,
         "path_to_node": absolute_node(path_to_node),
         "node_args": list(node_args),
@@ -264,12 +301,12 @@ def _settings(
     }
 
 
-def _ask_or_start(
+def ask_or_start(
     op: str,
     message: Mapping[str, Any],
     limit: float,
-    say: Callable[[str], None] | None,
-    tell: Callable[[Mapping[str, Any]], None],
+    say: Callable[[str], None] | None = None,
+    tell: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> tuple[RawSocket, dict[str, Any], bytes]:
     """Ask until a manager answers. One that ends without an answer, or may not give one, is followed by another."""
     give_up_at = monotonic() + START_LIMIT

@@ -18,10 +18,12 @@ from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar
 
     from js_host._host.endings import WorkerEnd
+    from js_host._host.lines import LogLine
+    from js_host._manager.followers import Followers
 
     Result = TypeVar("Result")
     Post = Callable[[Callable[[], None]], None]
@@ -53,7 +55,7 @@ def in_thread(
 class ManagedHost:
     """A host from its start to its end. Used by the manager's thread; the work of `start` and `stop` in others."""
 
-    def __init__(self, key: str, request: Mapping[str, Any], post: Post) -> None:
+    def __init__(self, key: str, request: Mapping[str, Any], post: Post, followers: Followers) -> None:
         self.id = os.urandom(6).hex()
         self.key = key
         self.request = dict(request)
@@ -61,8 +63,9 @@ class ManagedHost:
         self.state = STARTING
         self.began_at = time.time()
         self.log = LogFile(host_log_path(self.config_file, key))
-        self.supervisor = Supervisor(_options(self.request, self.log))
+        self.supervisor = Supervisor(_options(self.request, self._log))
         self._post = post
+        self._followers = followers
         self._lock = _thread.allocate_lock()
         self._unwanted = False
         self._when_started: list[Callable[[BaseException | None], None]] = []
@@ -124,6 +127,11 @@ class ManagedHost:
         for then in self._when_stopped:
             then()
 
+    def _log(self, lines: Sequence[LogLine]) -> None:
+        """Keep what the workers print, and pass it on; in a thread of the supervisor's."""
+        self.log.write(lines)
+        self._followers.put(self.key, lines)
+
     # Asking.
 
     @property
@@ -160,7 +168,7 @@ class ManagedHost:
         return self.supervisor.explain(self.supervisor.slots[number], pid, wait)
 
 
-def _options(request: Mapping[str, Any], log: LogFile) -> SupervisorOptions:
+def _options(request: Mapping[str, Any], log: Callable[[Sequence[LogLine]], None]) -> SupervisorOptions:
     return SupervisorOptions(
         request["config_file"],
         workers=request.get("workers") or 1,
@@ -171,5 +179,5 @@ def _options(request: Mapping[str, Any], log: LogFile) -> SupervisorOptions:
         shared_unix=True,
         reload=True,
         start_timeout=request.get("start_timeout") or 30.0,
-        log=log.write,
+        log=log,
     )

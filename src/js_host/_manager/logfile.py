@@ -14,13 +14,14 @@ import time
 from js_host._host.lines import LogLine
 from js_host._host.runtime_dir import runtime_directory
 from js_host._manager.place import digest
+from js_host._manager.protocol import host_key
 from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["LogFile", "host_log_path", "manager_log_path", "open_private", "remove_old"]
+__all__ = ["LogFile", "host_log_path", "logs_of", "manager_log_path", "open_private", "remove_old"]
 
 MOST_BYTES = 5 * 1024 * 1024
 """At this size a log file is put aside. There are two: the one that is written and the one before it."""
@@ -105,10 +106,26 @@ def open_private(path: str) -> int:
 
 
 def host_log_path(config_file: str, key: str) -> str | None:
-    """Where the host of that key logs: named after its directory. None if there is no place for logs."""
+    """Where the host of that key logs: named after its directory. None if there is no place for logs.
+
+    A host whose Node is run in a way of its own (PATH_TO_NODE, NODE_ARGS) has a file beside that of the plain one.
+    """
+    special = "" if key == host_key(config_file) else f"-{digest([key])}"
+    return _path_in_log_directory(f"{_log_name(config_file)}{special}.log")
+
+
+def logs_of(config_file: str) -> list[str]:
+    """The log files of the hosts of a config file, whether they run or not: the one written last comes first."""
+    directory, name = _log_directory() or "", _log_name(config_file)
+    found = [os.path.join(directory, file) for file in _names(directory)]
+    ours = [path for path in found if path.endswith(".log") and os.path.basename(path).startswith(name)]
+    return sorted(ours, key=os.path.getmtime, reverse=True)
+
+
+def _log_name(config_file: str) -> str:
     project = os.path.basename(os.path.dirname(os.path.realpath(config_file)))
     name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in project)[:40]
-    return _path_in_log_directory(f"{name or 'host'}-{digest([key])}.log")
+    return f"{name or 'host'}-{digest([host_key(config_file)])}"
 
 
 def manager_log_path(name: str) -> str | None:

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Place", "digest", "find_place", "fingerprint", "manager_environment"]
+__all__ = ["Place", "all_places", "digest", "find_place", "fingerprint", "manager_environment", "named_place"]
 
 PREFIX = "m-"
 # What a Node that started this program has put there for its own child; it differs from one to the next.
@@ -48,6 +48,18 @@ class Place:
         """The place with that socket."""
         directory, file = os.path.split(path)
         return cls(directory, file.removeprefix(PREFIX).removesuffix(".sock"))
+
+
+def named_place(name: str) -> Place:
+    """The place of the manager of that name."""
+    return Place(runtime_directory(), name)
+
+
+def all_places() -> list[Place]:
+    """The places of this user where a manager is, or was killed: one for each environment."""
+    directory = runtime_directory()
+    sockets = (name for name in sorted(os.listdir(directory)) if name.startswith(PREFIX) and name.endswith(".sock"))
+    return [Place.of_socket(os.path.join(directory, name)) for name in sockets]
 
 
 def find_place() -> Place:

@@ -10,10 +10,12 @@ import os
 import time
 from time import monotonic
 
+from js_host._manager.followers import Followers
 from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
 from js_host._manager.leases import Leases
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, error_of, host_key
-from js_host._manager.report import host_report, lease_answer
+from js_host._manager.report import host_report, lease_answer, memory_of
+from js_host._manager.survey import ask_workers
 from js_host.exceptions import ConfigError
 
 TYPE_CHECKING = False
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from js_host._host.endings import WorkerEnd
     from js_host._manager.hosts import Post
     from js_host._manager.line import Line
+    from js_host._manager.survey import Survey
 
 __all__ = ["Service"]
 
@@ -35,6 +38,8 @@ FIRST_PATIENCE = 10.0
 
 LONGEST_WAIT = 1.0
 """Seconds to wait for the word why a worker ended."""
+
+ADVICE = "`js-host stop --all` stops it; the next call starts one that fits."
 
 
 class Service:
@@ -49,6 +54,7 @@ class Service:
         self.others: set[ManagedHost] = set()
         self.retired = False
         self.stay_until = monotonic() + FIRST_PATIENCE
+        self.followers = Followers(post)
         self._post = post
         self._give_up_name = give_up_name
         self._when_over: list[Line] = []
@@ -63,8 +69,9 @@ class Service:
             line.say(error_of(error))
 
     def closed(self, line: Line) -> None:
-        """A connection ended, and with it its lease."""
+        """A connection ended, and with it what it held."""
         self.leases.release(line, monotonic())
+        self.followers.closed(line)
 
     def see_to_leases(self) -> None:
         """Stop the hosts that nobody needs any more."""
@@ -108,7 +115,8 @@ class Service:
         if handler is None:
             line.say({"error": "unknown-request", "message": f"A manager of {VERSION} does not know {message!r:.200}."})
         elif handler in NEED_VERSION and message.get("version") != VERSION:
-            line.say({"error": OTHER_VERSION, "version": VERSION, "message": f"The manager is of version {VERSION}."})
+            text = f"The manager is of js_host {VERSION}, and you are of {message.get('version')}. {ADVICE}"
+            line.say({"error": OTHER_VERSION, "version": VERSION, "message": text})
         elif handler in NEED_VERSION and self.retired:
             line.say({"error": RETIRED, "message": "The manager takes no more leases."})
         else:
@@ -136,7 +144,7 @@ class Service:
         return host
 
     def _new_host(self, message: Mapping[str, Any]) -> ManagedHost:
-        host = ManagedHost(_key(message), message, self._post)
+        host = ManagedHost(_key(message), message, self._post, self.followers)
         self.hosts[host.key] = host
         self.leases.enter(host.key, monotonic())
         host.when_started(lambda error: self._started(host, error))
@@ -162,7 +170,7 @@ class Service:
             new.when_started(lambda error: line.say(error_of(error) if error else lease_answer(new, started=True)))
 
     def _replace(self, line: Line, old: ManagedHost, request: Mapping[str, Any]) -> None:
-        new = ManagedHost(old.key, request, self._post)
+        new = ManagedHost(old.key, request, self._post, self.followers)
         self.others.add(new)
         new.when_started(lambda error: self._replaced(line, old, new, error))
         new.start()
@@ -218,19 +226,27 @@ class Service:
         line.say({"retired": True})
 
     def _status(self, line: Line, message: dict[str, Any]) -> None:
+        """With `survey`, the workers are asked too."""
+        if not message.get("survey"):
+            line.say(self._report(None))
+            return
+        running = [host for host in self.hosts.values() if host.state == RUNNING]
+        in_thread(self._post, lambda: ask_workers(running), lambda said, _: line.say(self._report(said or {})))
+
+    def _report(self, survey: Survey | None) -> dict[str, Any]:
         hosts = [*self.hosts.values(), *self.others]
-        line.say(
-            {
-                "type": "Manager",
-                "version": VERSION,
-                "name": self.name,
-                "pid": os.getpid(),
-                "uptime": round(time.time() - self.began_at, 3),
-                "logfile": self.logfile,
-                "retired": self.retired,
-                "hosts": [host_report(host, [holder.program for holder in self._holders(host)]) for host in hosts],
-            }
-        )
+        programs = [[holder.program for holder in self._holders(host)] for host in hosts]
+        return {
+            "type": "Manager",
+            "version": VERSION,
+            "name": self.name,
+            "pid": os.getpid(),
+            "uptime": round(time.time() - self.began_at, 3),
+            "memory": memory_of(os.getpid()),
+            "logfile": self.logfile,
+            "retired": self.retired,
+            "hosts": [host_report(host, leases, survey) for host, leases in zip(hosts, programs, strict=True)],
+        }
 
     def _explain(self, line: Line, message: dict[str, Any]) -> None:
         host = next((host for host in [*self.hosts.values(), *self.others] if host.id == message.get("host")), None)
@@ -243,6 +259,13 @@ class Service:
         else:
             wait, found = min(float(message.get("wait") or 0), LONGEST_WAIT), host
             in_thread(self._post, lambda: found.explain(number, pid, wait), lambda end, _: line.say(_end_answer(end)))
+
+    def _follow(self, line: Line, message: dict[str, Any]) -> None:
+        self.followers.add(_key(message), line)
+        line.say({"following": True, "manager": os.getpid()})
+
+    def _took(self, line: Line, message: dict[str, Any]) -> None:
+        self.followers.took(line)
 
     # How.
 
@@ -301,5 +324,7 @@ REQUESTS: dict[str, Callable[[Service, Line, dict[str, Any]], None]] = {
     "retire": Service._retire_for,
     "status": Service._status,
     "explain": Service._explain,
+    "follow": Service._follow,
+    "took": Service._took,
 }
-NEED_VERSION = (Service._lease, Service._restart)
+NEED_VERSION = (Service._lease, Service._restart, Service._follow)

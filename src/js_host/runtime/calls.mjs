@@ -31,7 +31,7 @@ export class Calls {
     const name = bytes.utf8Slice(at + HEADER_SIZE, start)
     const entry = worker.host.functions[name]
     if (entry === undefined) return this.connection.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
-    if (worker.draining) return this.connection.write(errorFrame(id, STOPPING))
+    if (worker.takesNoCalls) return this.connection.write(errorFrame(id, STOPPING))
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.connection.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)

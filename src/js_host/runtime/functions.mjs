@@ -134,6 +134,7 @@ export class FunctionEntry {
    * @returns {unknown}
    */
   run (host, data, call) {
+    host.counters.calls++
     const context = new Context(this.name, host, call)
     return this.callbackStyle ? runWithCallback(this, context, data) : this.fn.call(context, data, context)
   }

@@ -23,8 +23,8 @@ export class Host {
     this.config = config.raw
     this.version = VERSION
     this.logger = config.logger ?? options.logger ?? createLogger()
-    /** What went wrong beside the calls: second answers, errors after the answer, functions that nobody waits for any more. */
-    this.counters = { repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    /** How many calls there were, and what went wrong beside them: second answers, errors after the answer, functions that nobody waits for. */
+    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
     /** @type {Record<string, FunctionEntry>} */
     this.functions = Object.create(null)
     for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])
