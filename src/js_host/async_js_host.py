@@ -7,6 +7,7 @@ from asyncio import _get_running_loop
 
 from ._client.aio_pool import pool_of_this_loop
 from ._client.single_flight import SingleFlight
+from ._homes.landing import ThereIsOne
 from .js_host import JSHost, too_late
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncJSHost"]
 
 
-class AsyncJSHost:
+class AsyncJSHost(ThereIsOne):
     """The host of one config file, for programs with an event loop.
 
         async with AsyncJSHost("host.config.js", workers=2) as host:
@@ -47,6 +48,7 @@ class AsyncJSHost:
         *,
         root_url: str | None = None,
         managed: bool = False,
+        owned: bool = False,
         workers: int | str | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
@@ -60,6 +62,7 @@ class AsyncJSHost:
                 config_file,
                 root_url=root_url,
                 managed=managed,
+                owned=owned,
                 workers=workers,
                 path_to_node=path_to_node,
                 node_args=node_args,
@@ -83,6 +86,9 @@ class AsyncJSHost:
 
     def __repr__(self) -> str:
         return repr(self._host).replace("JSHost", "AsyncJSHost", 1)
+
+    def __reduce__(self) -> tuple[Callable[[JSHost], Self], tuple[JSHost]]:
+        return type(self).sharing, (self._host,)
 
     async def __aenter__(self) -> Self:
         """Start the host; or connect, if it was given a `root_url`."""

@@ -108,6 +108,15 @@ class FunctionBase(Base[T]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a pickle has: all but the decoder, which is made anew from `returns`."""
+        return {**vars(self), "_decode": None}
+
     def with_options(
         self,
         *,

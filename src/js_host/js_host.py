@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ._homes.landing import ThereIsOne, pack
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
@@ -12,7 +13,7 @@ from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["JSHost"]
 
 
-class JSHost:
+class JSHost(ThereIsOne):
     """The host of one config file.
 
         with JSHost("host.config.js", workers=2) as host:
@@ -40,10 +41,13 @@ class JSHost:
             greet(name="Foo")
 
     In a `with`, or after `start()`, it is a host of this program's own: `workers` Node processes, which are gone
-    when the block, or Python, ends. With `managed=True` a manager keeps it: it is started when a function is first
-    called, or by `start()`, and stays warm for a while after the program has ended. Without either, it is the host
-    that runs already at `root_url`, or at the address and port of the config: it is connected to when a function is
-    first called, or by `connect()`.
+    when the block, or Python, ends; with `owned=True`, they are started when a function is first called. With
+    `managed=True` a manager keeps it: it is started when a function is first called, or by `start()`, and stays warm
+    for a while after the program has ended. Without any of these, it is the host that runs already at `root_url`, or
+    at the address and port of the config: it is connected to when a function is first called, or by `connect()`.
+
+    It can be pickled. In another process it is a host with the same parameters, one for all that arrives there; if it
+    was this program's own, it is that process's own, and starts there when a function is first called.
 
     `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers` (a number, or "auto": one
     for each processor), `path_to_node`, `node_args`, `start_timeout` (seconds), `spin` (poll for answers before
@@ -58,6 +62,7 @@ class JSHost:
         *,
         root_url: str | None = None,
         managed: bool = False,
+        owned: bool = False,
         workers: int | str | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
@@ -66,14 +71,16 @@ class JSHost:
         concurrency: int | None = None,
         queue_size: int | None = None,
     ) -> None:
+        self._given = {name: value for name, value in locals().items() if name != "self"}
         for name, value in (("workers", workers), ("concurrency", concurrency), ("queue_size", queue_size)):
             if value is not None:
                 find_setting(name.upper()).kind.check(name, value)
-        if managed and root_url:
-            raise ConfigError("A managed host has no root_url: the manager decides where it listens.")
+        if managed + owned + bool(root_url) > 1:
+            raise ConfigError("A host is owned, or managed, or at a root_url: give one of these.")
         self._config_file = None if config_file is None else os.path.abspath(config_file)
         self._root_url = root_url.rstrip("/") if root_url else None
         self._managed = managed
+        self._owned = owned
         self._workers = workers
         self._path_to_node = path_to_node
         self._node_args = node_args
@@ -89,6 +96,10 @@ class JSHost:
 
     def __repr__(self) -> str:
         return f"<JSHost {self._root_url or self._config_file or 'default'}>"
+
+    def __reduce__(self) -> tuple[Callable[..., JSHost], tuple[Any, ...]]:
+        owned = self._owned or self._was_stopped or (self._home is not None and self._home.is_own)
+        return pack(self, {**self._given, "config_file": self._config_file}, owned)
 
     def __enter__(self) -> Self:
         """Start the host; or connect, if it was given a `root_url`."""
@@ -208,7 +219,7 @@ class JSHost:
             return self._home.is_running()
         if self._managed:
             return self._manager().has_host(self.config_file)
-        return not self._was_stopped and self.request_status() is not None
+        return not self._owned and not self._was_stopped and self.request_status() is not None
 
     @property
     def manager(self) -> JSHostManager | None:
@@ -286,13 +297,18 @@ class JSHost:
         self._home = self._link = self._status = None
 
     def _connected(self) -> Home:
-        """The home of a host that this program does not own: one, however many threads ask for it at once."""
+        """The home of a host that nobody started with `start()`: one, however many threads ask for it at once."""
         with self._settling:
             if self._home is not None:
                 return self._home
             if self._was_stopped:
                 raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
-            return self._settle(self._managed_home() if self._managed else self._remote_home())
+            return self._settle(self._first_home())
+
+    def _first_home(self) -> Home:
+        if self._managed:
+            return self._managed_home()
+        return self._owned_home() if self._owned and not self._root_url else self._remote_home()
 
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
@@ -357,7 +373,7 @@ class JSHost:
         return f"http://{config['address']}:{config['port']}"
 
     def _validate(self) -> None:
-        if self._config_file is None or self._managed:
+        if self._config_file is None or self._managed or self._owned:
             return
         local, remote = self._read_config()["config"], self.get_config()
         if set(local.get("functions") or ()) != set(remote.get("functions") or ()):
