@@ -37,7 +37,7 @@ STREAM_WINDOW = 512 * 1024
 LEAST_COST = 16 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
-READ_SIZE = 64 * 1024
+READ_SIZE = 256 * 1024
 
 _pack = HEADER.pack
 _unpack_from = HEADER.unpack_from
@@ -256,8 +256,6 @@ class _LargeBody:
         length, _, _, flags, name, _ = header
         is_full = len(first) >= READ_SIZE - HEADER_SIZE
         if len(first) < name:
-            if is_full:
-                raise FrameError("The name of a function does not fit one read.")
             return None
         sizes, start = [length - name], name
         if flags & RICH:
