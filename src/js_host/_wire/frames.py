@@ -6,7 +6,7 @@ A frame is a header of 16 bytes and a body. `docs/protocol.md` is the law; `runt
 from __future__ import annotations
 
 from io import BytesIO
-from struct import Struct
+from struct import Struct, unpack_from
 
 from ..exceptions import UnexpectedResponse
 
@@ -43,6 +43,7 @@ _pack = HEADER.pack
 _unpack_from = HEADER.unpack_from
 #: The start of a header; kind and flags as one number, which is the kind where there are no flags.
 _unpack_start = Struct("<IIH").unpack_from
+_unpack_count = Struct("<I").unpack_from
 
 
 class FrameError(UnexpectedResponse):
@@ -111,10 +112,10 @@ def _table(body: memoryview) -> tuple[int, ...] | None:
     """The sizes of the attachments, or None while the table is not all there."""
     if len(body) < 4:
         return None
-    count = int.from_bytes(body[:4], "little")
+    (count,) = _unpack_count(body)
     if len(body) < 4 + 4 * count:
         return None
-    return Struct(f"<{count}I").unpack_from(body, 4)
+    return unpack_from(f"<{count}I", body, 4)
 
 
 class FrameReader:
