@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,8 +48,20 @@ def python(nothing_left: Any) -> Callable[..., str]:
 
 
 @pytest.fixture
-def swept(nothing_left: Any) -> Callable[[], None]:
-    """Sweep, as the next host does, the socket files of processes that were ended by force."""
+def swept(nothing_left: Any, wait_for: Callable[..., None]) -> Callable[[], None]:
+    """Sweep, as the next host does, the socket files of processes that were ended by force, once those are gone."""
     from js_host._host.runtime_dir import sweep
 
-    return lambda: sweep(os.path.join(nothing_left.runtime, "js-host"))
+    def nothing_lies_there() -> bool:
+        sweep(os.path.join(nothing_left.runtime, "js-host"))
+        return nothing_left.sockets() == []
+
+    return lambda: wait_for(nothing_lies_there)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
