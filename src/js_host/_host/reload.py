@@ -107,6 +107,7 @@ class Reload:
     def _begin(self) -> None:
         self._again = False
         self.begun += 1
+        self._keeper.renewal.halt()
         for slot in self._keeper.slots:
             self._keeper.happened(slot, lifecycle.RELOAD)
             if self.state != lifecycle.LOADING:

@@ -42,6 +42,11 @@ export class Host {
     return host
   }
 
+  /** Do what the config wants to have been done before the first call. What it throws is the error of the start. */
+  async warmUp () {
+    await this.settings.warmup?.(this)
+  }
+
   /**
    * @param {string} name
    * @param {Function} fn

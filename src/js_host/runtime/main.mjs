@@ -58,6 +58,7 @@ async function start () {
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
+  await host.warmUp()
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
