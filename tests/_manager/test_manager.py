@@ -287,7 +287,9 @@ def test_the_log_file_has_all_that_a_worker_printed(place: Any, wait_for: Any) -
     log = Path(held.logfile)
     wait_for(lambda: "world" in log.read_text())
     text = log.read_text()
-    assert re.search(rf"^20[\d\-]+ [\d:.]+ worker 0 \({pid}\) print #\d+ (info|log): hello\n    world$", text, re.MULTILINE)
+    assert re.search(
+        rf"^20[\d\-]+ [\d:.]+ worker 0 \({pid}\) print #\d+ (info|log): hello\n    world$", text, re.MULTILINE
+    )
     assert f"starting the host of {place.config}" in text
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert held.logfile == place.manager.hosts[0]["logfile"] == place.manager.get_logfile(place.config)
