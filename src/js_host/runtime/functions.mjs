@@ -29,6 +29,8 @@ export class Call {
     this.time = time
     this.streams = streams
     this.settled = false
+    /** When it came in, on the clock of performance.now(); known where metrics are kept. */
+    this.arrival = 0
     /** @type {AbortController | null} */
     this.controller = null
     /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
