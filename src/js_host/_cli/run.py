@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .._host.sockets import RawSocket
     from .._host.supervisor import Supervisor
+    from .admin import Door
 
 HELP = "run a host in the foreground, for production"
 
@@ -31,6 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--port", type=port, help="port to listen on, instead of the config's `port`; 0 takes a free one")
     add("--watch", action="store_true", help="load changed code by itself: for development")
     add("--node-arg", action="append", default=[], metavar="ARG", help="argument for Node itself; may be repeated")
+    add("--metrics-port", type=watch_place, metavar="PLACE",
+        help="where to answer /health, /ready, /metrics and /stats: a port, ADDRESS:PORT or a path")  # fmt: skip
     add("--log-format", choices=("text", "json"), default="text", help="log lines of text, or JSON objects")
     add_times(parser)
     add_limits(parser)
@@ -74,6 +77,13 @@ def port(text: str) -> int:
     return int(text)
 
 
+def watch_place(text: str) -> str:
+    """An argument that is a port, with an address or not, or a path."""
+    if "/" not in text:
+        port(text.rpartition(":")[2])
+    return text
+
+
 def main(arguments: Namespace) -> int:
     from .run_logs import show_logs
 
@@ -100,14 +110,31 @@ def run(arguments: Namespace) -> int:
     elif arguments.address is not None or arguments.port is not None:
         raise ConfigError("The sockets of LISTEN_FDS say where to listen: leave --address and --port out.")
     places = [place_of(listener) for listener in listeners]
-    supervisor = make_supervisor(arguments, config_file, listeners)
-    announcement = f"Host listening at {', '.join(places)}"
+    door = None if arguments.metrics_port is None else open_door(arguments.metrics_port)
+    supervisor = make_supervisor(arguments, config_file, listeners, door.url if door else None)
     serving = Serving(supervisor, notifier, arguments.drain_timeout)
-    return serving.serve(", ".join(places), lambda: announce(announcement, places, arguments.log_format))
+    if door:
+        door.open(serving)
+    try:
+        return serving.serve(", ".join(places), lambda: announce(places, arguments.log_format))
+    finally:
+        if door:
+            door.close()
 
 
-def announce(text: str, places: Sequence[str], form: str) -> None:
+def open_door(place: str) -> Door:
+    """Listen for those who watch over the host."""
+    from .admin import Door
+
+    try:
+        return Door(place)
+    except StartError as error:
+        raise StartError(f"{error}\nIt is the option --metrics-port.") from error
+
+
+def announce(places: Sequence[str], form: str) -> None:
     """The one line on stdout: the host can be called."""
+    text = f"Host listening at {', '.join(places)}"
     if form == "json":
         write_json({"message": text, "listening": places})
     else:
@@ -147,7 +174,9 @@ def place_arguments(listeners: Sequence[RawSocket]) -> tuple[str, ...]:
     return ()
 
 
-def make_supervisor(arguments: Namespace, config_file: str, listeners: Sequence[RawSocket]) -> Supervisor:
+def make_supervisor(
+    arguments: Namespace, config_file: str, listeners: Sequence[RawSocket], metrics: str | None
+) -> Supervisor:
     """A supervisor whose workers share the listeners, and name the first in their status."""
     from .._client.spin import spin_time
     from .._host.sockets import HostSockets
@@ -163,6 +192,7 @@ def make_supervisor(arguments: Namespace, config_file: str, listeners: Sequence[
         drain_timeout=arguments.drain_timeout,
         limits=limits_of(arguments.max_calls, arguments.max_memory, arguments.max_age),
         reload=arguments.watch,
+        metrics=metrics,
     )
     sockets = HostSockets(arguments.workers)
     for listener in listeners:

@@ -33,13 +33,13 @@ PULSE = 1.0
 
 
 class Serving:
-    """A supervisor in the care of signals. `draining` says that no more calls are taken."""
+    """A supervisor in the care of signals. `started` says that it serves, or has; `draining`, that it does no more."""
 
     def __init__(self, supervisor: Supervisor, notifier: Notifier, drain_timeout: float) -> None:
         self.supervisor = supervisor
         self.notifier = notifier
         self.drain_timeout = drain_timeout
-        self.draining = False
+        self.started = self.draining = False
         self.events: SimpleQueue[int] = SimpleQueue()  # the one kind of queue that a signal handler may put into
 
     def serve(self, place: str, announce: Callable[[], None]) -> int:
@@ -55,6 +55,7 @@ class Serving:
         except KeyboardInterrupt:
             self.supervisor.kill()
             return 0
+        self.started = True
         announce()
         self._status = f"Serving at {place}"
         self.notifier.ready(self._status)

@@ -21,10 +21,11 @@ __all__ = ["DEEDS", "spawn_process"]
 def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> None:
     """Start a process there. Raises ExecFailed."""
     options = keeper.options
+    metrics = ("--metrics", options.metrics) if options.metrics else ()
     watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
     place.process = WorkerProcess.spawn(
         keeper.node.path,
-        [*options.command, *options.worker_args, *watch, *flags],
+        [*options.command, *options.worker_args, *metrics, *watch, *flags],
         worker_environment(options.env),
         slot=place.number,
         private=listener,

@@ -16,6 +16,7 @@ from js_host._host.poller import Poller
 from js_host._host.reload import Reload
 from js_host._host.renewal import Renewal
 from js_host._host.slot import Beside, WorkerSlot
+from js_host._host.tally import Tally
 from js_host._host.turn_away import turn_away_at
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class Keeper:
         self.drain_by = float("inf")
         self.reload = Reload(self)
         self.renewal = Renewal(self)
+        self.tally = Tally(self)
         self.survey = 0
         self.changed: threading.Condition | None = None
         self.logs: LogForwarder | None = None
@@ -151,7 +153,12 @@ class Keeper:
 
     def _patience(self) -> float | None:
         """Milliseconds until the next deadline, rounded up."""
-        waits = [self.reload.deadline, self.renewal.next_look, *(place.deadline for place in self._places())]
+        waits = [
+            self.reload.deadline,
+            self.renewal.next_look,
+            self.tally.next_report,
+            *(place.deadline for place in self._places()),
+        ]
         moments = [moment for moment in waits if moment is not None]
         moments += [place.watch.next_check for place in self._places() if place.watch is not None]
         nearest = min(moments, default=float("inf"))
@@ -181,6 +188,7 @@ class Keeper:
                 self._check(place)
         self.reload.see_to_deadline(now)
         self.renewal.look(now)
+        self.tally.see_to_reports(now)
 
     # Events of a slot, or of what is beside it.
 
@@ -266,6 +274,7 @@ class Keeper:
 
     def ended(self, place: WorkerSlot | Beside, end: WorkerEnd) -> None:
         """No process is there any more: note why, and decide what is next."""
+        self.tally.ended(place, end)
         place.note_end(end)
         budget = (place.slot if isinstance(place, Beside) else place).budget
         event = lifecycle.event_of_end(place.state, budget, monotonic(), first_start=self.first_start)

@@ -11,6 +11,9 @@ export const BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 50
 /** How finely the event loop is looked at, in ms. */
 const RESOLUTION = 20
 
+/** In ms. */
+const SPAN = 15_000
+
 /** How many calls took so long. */
 class Histogram {
   constructor () {
@@ -38,19 +41,52 @@ class Numbers {
   }
 }
 
+/** How late the event loop was of late, in ms: in the last SPAN at least, and in two of them at most. Any number may read it. */
+class Lag {
+  constructor () {
+    this.delay = monitorEventLoopDelay({ resolution: RESOLUTION })
+    this.delay.enable()
+    this.since = performance.now()
+    this.before = { mean: 0, p99: 0, max: 0 }
+  }
+
+  read () {
+    const now = this.now()
+    const { before } = this
+    if (performance.now() - this.since >= SPAN) {
+      this.before = now
+      this.since = performance.now()
+      this.delay.reset()
+    }
+    return { mean: now.mean, p99: Math.max(now.p99, before.p99), max: Math.max(now.max, before.max) }
+  }
+
+  now () {
+    const { delay } = this
+    if (delay.count === 0) return { mean: 0, p99: 0, max: 0 }
+    return { mean: late(delay.mean), p99: late(delay.percentile(99)), max: late(delay.max) }
+  }
+}
+
+/** A look every RESOLUTION is late by what is beyond that. @param {number} nanoseconds */
+function late (nanoseconds) {
+  return Math.max(0, nanoseconds / 1e6 - RESOLUTION)
+}
+
 export class Metrics {
   constructor () {
     /** @type {Record<string, Numbers>} */
     this.functions = Object.create(null)
     /** @type {Record<string, number>} calls that never ran, and results that could not cross, by the type of their error */
     this.refused = Object.create(null)
-    this.lag = monitorEventLoopDelay({ resolution: RESOLUTION })
-    this.lag.enable()
+    this.inFlight = 0
+    this.lag = new Lag()
   }
 
   /** A call's function is about to run. @param {import('./functions.mjs').Call} call @param {number} arrival */
   began (call, arrival) {
     call.arrival = arrival
+    this.inFlight++
     const numbers = this.functions[call.name] ??= new Numbers()
     numbers.queue.observe(performance.now() - arrival)
   }
@@ -59,6 +95,7 @@ export class Metrics {
   ended (call, end) {
     const numbers = this.functions[call.name]
     if (numbers === undefined) return
+    this.inFlight--
     numbers.ends[end]++
     numbers.duration.observe(performance.now() - call.arrival)
   }
@@ -73,12 +110,8 @@ export class Metrics {
     return { functions: this.functions, refused: this.refused }
   }
 
-  /** What goes up and down; the lag is that since the last time, in ms, beyond what the looks themselves take. */
+  /** What goes up and down. */
   gauges () {
-    const { lag } = this
-    const beyond = (/** @type {number} */ nanoseconds) => Math.max(0, nanoseconds / 1e6 - RESOLUTION) || 0
-    const gauges = { bounds: BOUNDS, lag: { mean: beyond(lag.mean), p99: beyond(lag.percentile(99)), max: beyond(lag.max) } }
-    lag.reset()
-    return gauges
+    return { bounds: BOUNDS, inFlight: this.inFlight, lag: this.lag.read() }
   }
 }

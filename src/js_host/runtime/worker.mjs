@@ -75,8 +75,8 @@ export class Worker {
     const { counters, metrics } = this.host
     const report = { calls: counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
     if (metrics === null) return report
-    const inFlight = this.waiting.size + (this.running === null ? 0 : 1)
-    return { ...report, counters: metrics.counters(), gauges: { ...metrics.gauges(), inFlight, connections: this.connections.size } }
+    const clients = [...this.connections].filter((connection) => connection.greeted)
+    return { ...report, counters: metrics.counters(), gauges: { ...metrics.gauges(), connections: clients.length } }
   }
 
   /** @param {import('./connection.mjs').Connection} connection */
