@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import modules
+
 from .conf import settings
 from .exceptions import ConfigError, FunctionError
 from .utils.verbosity import FUNCTION_CALL
@@ -31,6 +33,9 @@ else:
 __all__ = ["Function", "Response"]
 
 _NOTHING = object()
+
+#: A program that has imported this wants to see its calls as spans.
+TRACE = "opentelemetry.trace"
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -146,7 +151,13 @@ class Function(Base[T]):
         """
         value = fields if data is _NOTHING else _data(data, fields)
         host = self.host or self.get_host()
-        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        timeout, decode, key = self.get_timeout(), self._decode or self._decoder(), self._key
+        if TRACE in modules:
+            from ._client.tracing import traced_parts
+
+            parts = traced_parts(self._name, lambda name: host.stream(name, value, timeout, decode, key))
+        else:
+            parts = host.stream(self._name, value, timeout, decode, key)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
     def with_options(
@@ -204,11 +215,20 @@ class Function(Base[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
+            if TRACE in modules:
+                return self._traced(host, value, timeout, decode)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
+
+    def _traced(self, host: JSHost, value: object, timeout: float | None, decode: Decoder) -> object:
+        """Call with a span around it: the program has imported OpenTelemetry."""
+        from ._client.tracing import traced
+
+        with traced(self._name) as name:
+            return host.call(name, value, timeout, decode, self._key)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
         assert self.exception_cls is not None

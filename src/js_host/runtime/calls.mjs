@@ -8,6 +8,7 @@ import { CANCELLED, ERROR, OK, TIMEOUT } from './ends.mjs'
 import { Questions } from './questions.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { Pump, closeStream, isStream } from './streams.mjs'
+import { splitName } from './traces.mjs'
 import { decodeValue, valueFrame } from './values.mjs'
 
 /** @typedef {import('./ends.mjs').End} End */
@@ -31,14 +32,20 @@ export class Calls {
     const start = at + HEADER_SIZE + (bytes[at + 10] | bytes[at + 11] << 8)
     if (start > end) throw new FrameError('The name of a function is longer than its frame.')
     if (id === 0 || this.open.has(id)) throw new FrameError(`A call came in under the id ${id}, which ${id === 0 ? 'is none' : 'is in use'}.`)
-    const name = bytes.utf8Slice(at + HEADER_SIZE, start)
-    const entry = worker.host.functions[name]
+    let name = bytes.utf8Slice(at + HEADER_SIZE, start)
+    let entry = worker.host.functions[name]
+    let traceparent
+    if (entry === undefined) {
+      ({ name, traceparent } = splitName(name))
+      entry = worker.host.functions[name]
+    }
     if (entry === undefined) return this.refuseWith(id, unknownFunction(name, Object.keys(worker.host.functions)))
     if (worker.draining) return this.refuseWith(id, STOPPING)
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.connection.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)
     if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.refuseWith(id, TOO_LATE)
+    if (traceparent !== undefined) call.traceparent = traceparent
     this.run(call, entry, bytes, start, end, flags, owned)
   }
 

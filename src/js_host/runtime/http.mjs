@@ -9,6 +9,7 @@ import { isIP } from 'node:net'
 import { describeError } from './errors.mjs'
 import { Call, noticeTime, outOfTime } from './functions.mjs'
 import { closeStream, isStream } from './streams.mjs'
+import { readTraceparent } from './traces.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
@@ -176,6 +177,7 @@ async function callFunction (host, state, name, req, res) {
   if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
   const data = await readData(req, res, host.settings.requestDataLimit)
   const call = new Call(0, name, 0)
+  call.traceparent = readTraceparent(/** @type {string | undefined} */ (req.headers.traceparent))
   state.calls.add(call)
   res.once('close', () => {
     state.calls.delete(call)
