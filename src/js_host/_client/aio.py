@@ -152,7 +152,7 @@ class AsyncConnection:
 
     def cancel(self, call: Pending) -> None:
         """Nobody waits for the call any more: it ends in JavaScript too."""
-        if self.loop.isclosed():
+        if self.loop.is_closed():
             self.close()
         elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
@@ -170,7 +170,7 @@ class AsyncConnection:
         if self.is_closed:
             return
         self.is_open, self.is_closed = False, True
-        if self.loop.isclosed():
+        if self.loop.is_closed():
             self._socket.close()
             return  # nobody can be told any more
         self.loop.remove_reader(self._socket)
