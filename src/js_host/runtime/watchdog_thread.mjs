@@ -21,10 +21,16 @@ supervisor.setEncoding('utf8')
 supervisor.on('data', (text) => {
   const lines = (pending + text).split('\n')
   pending = /** @type {string} */ (lines.pop())
-  for (const line of lines) port.postMessage({ control: JSON.parse(line) })
+  for (const line of lines) hear(JSON.parse(line))
 })
 supervisor.on('error', die)
 supervisor.on('close', die)
+
+/** @param {{type: string, number?: number}} message */
+function hear (message) {
+  if (message.type === 'pulse') writeAll(control, Buffer.from(JSON.stringify(message) + '\n')) // however busy the main thread is
+  else port.postMessage({ control: message })
+}
 
 const ticker = setInterval(look, TICK)
 
