@@ -13,6 +13,7 @@ from js_host._host import lifecycle
 from js_host._host.deeds import DEEDS, spawn_process
 from js_host._host.lifecycle import COMING, FAILED, STARTING, STOPPED
 from js_host._host.poller import Poller
+from js_host._host.pulse import Pulse
 from js_host._host.reload import Reload
 from js_host._host.renewal import Renewal
 from js_host._host.slot import Beside, WorkerSlot
@@ -58,6 +59,7 @@ class Keeper:
         self.reload = Reload(self)
         self.renewal = Renewal(self)
         self.tally = Tally(self)
+        self.pulse = Pulse(self)
         self.survey = 0
         self.changed: threading.Condition | None = None
         self.logs: LogForwarder | None = None
@@ -157,6 +159,7 @@ class Keeper:
             self.reload.deadline,
             self.renewal.next_look,
             self.tally.next_report,
+            self.pulse.next_beat,
             *(place.deadline for place in self._places()),
         ]
         moments = [moment for moment in waits if moment is not None]
@@ -189,6 +192,7 @@ class Keeper:
         self.reload.see_to_deadline(now)
         self.renewal.look(now)
         self.tally.see_to_reports(now)
+        self.pulse.beat(now)
 
     # Events of a slot, or of what is beside it.
 

@@ -29,7 +29,8 @@ class SupervisorOptions:
     stopped, `exit_timeout` for the same when Python ends. `log` takes the lines that workers print, in a thread
     of its own; without it they go to `logging`. With `reload`, new workers take over when a file that the
     config loaded has changed. A worker that reaches one of the `limits` is replaced by a new one. With
-    `metrics`, which says where they can be had, the workers keep them.
+    `metrics`, which says where they can be had, the workers keep them. Every `pulse` seconds they are asked whether
+    they live.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class SupervisorOptions:
         "node",
         "node_args",
         "path_to_node",
+        "pulse",
         "reload",
         "shared_unix",
         "start_timeout",
@@ -78,6 +80,7 @@ class SupervisorOptions:
         reload: bool = False,
         limits: Limits | None = None,
         metrics: str | None = None,
+        pulse: float = 5.0,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers!r}")
@@ -101,6 +104,7 @@ class SupervisorOptions:
         self.reload = reload
         self.limits = limits or Limits()
         self.metrics = metrics
+        self.pulse = pulse
 
     def new_budget(self) -> RestartBudget:
         """Return an unspent restart budget for one slot."""

@@ -52,6 +52,7 @@ class WorkerWatch:
         "last_lines",
         "next_check",
         "process",
+        "pulses",
         "reports",
         "share",
         "since",
@@ -64,6 +65,7 @@ class WorkerWatch:
         self.reports: dict[str, dict[str, Any]] = {}
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.since = now
+        self.pulses = 0
         self.share = draw_share()
         self.killed: str | None = None
         self.drained = False
