@@ -63,7 +63,7 @@ async function start () {
   const host = await Host.create(config)
   if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
   await host.warmUp()
-  const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0), workers: Number(options.workers ?? 1) })
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
