@@ -71,5 +71,32 @@ class Prototype:
             got += self.sock.recv_into(view[got:], 0, WAITALL)
         return body if flags & BYTES else decode_any(view)
 
+    def pipeline(self, name: bytes, values: list[Any], window: int = 64) -> list[Any]:
+        """Many calls, `window` frames a write, and their answers in order."""
+        results = []
+        for start in range(0, len(values), window):
+            frames = []
+            for value in values[start : start + window]:
+                body = encode(value)
+                frames.append(HEAD.pack(len(name) + len(body), start, 0, 0, len(name)) + name + body)
+            self.sock.sendall(b"".join(frames))
+            results += self.answers(len(frames))
+        return results
+
+    def answers(self, count: int) -> list[Any]:
+        results: list[Any] = []
+        have = at = 0
+        while len(results) < count:
+            have += self.sock.recv_into(self.view[have:])
+            while have - at >= HEAD.size:
+                end = at + HEAD.size + HEAD.unpack_from(self.buffer, at)[0]
+                if end > have:
+                    break
+                results.append(decode_any(self.view[at + HEAD.size : end]))
+                at = end
+            self.buffer[: have - at] = self.buffer[at:have]
+            have, at = have - at, 0
+        return results
+
     def close(self) -> None:
         reap(self.sock, self.pid)

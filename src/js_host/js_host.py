@@ -8,15 +8,17 @@ import sys
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
+from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
     from ._client.http import HttpLink
     from ._client.pool import Pool
+    from ._client.turns import OnError
     from ._homes.managed import ManagedHome
     from ._homes.options import CallOptions, HostOptions
     from ._homes.owned import OwnedHome
@@ -83,6 +85,7 @@ class JSHost:
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
         self._was_stopped = False
+        self._settling = ForkLock()
 
     def __repr__(self) -> str:
         return f"<JSHost {self._root_url or self._config_file or 'default'}>"
@@ -113,7 +116,7 @@ class JSHost:
     ) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            raise _too_late(name, timeout)
+            raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.call(name, value, timeout, decode, key)
 
@@ -122,9 +125,27 @@ class JSHost:
     ) -> Generator[object, None, None]:
         """The same for a result in parts. `Function.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            raise _too_late(name, timeout)
+            raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """The same for many rows. `Function.map` is the comfortable way."""
+        if timeout is not None and not timeout > 0:
+            raise too_late(name, timeout)
+        link = self._link or self._connected().link
+        return link.map(name, rows, timeout, decode, on_error, key, window=window, ordered=ordered)
 
     # Starting and stopping.
 
@@ -133,6 +154,10 @@ class JSHost:
 
         Raises StartError, with the file, the line and a hint, if the config can not be loaded.
         """
+        with self._settling:
+            self._start()
+
+    def _start(self) -> None:
         if self._home is not None and self._home.is_running():
             return
         if self._root_url:
@@ -261,12 +286,13 @@ class JSHost:
         self._home = self._link = self._status = None
 
     def _connected(self) -> Home:
-        """The home of a host that this program does not own."""
-        if self._home is not None:
-            return self._home
-        if self._was_stopped:
-            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
-        return self._settle(self._managed_home() if self._managed else self._remote_home())
+        """The home of a host that this program does not own: one, however many threads ask for it at once."""
+        with self._settling:
+            if self._home is not None:
+                return self._home
+            if self._was_stopped:
+                raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+            return self._settle(self._managed_home() if self._managed else self._remote_home())
 
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
@@ -351,7 +377,8 @@ class JSHost:
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout)
 
 
-def _too_late(name: bytes, timeout: float) -> FunctionTimeout:
+def too_late(name: bytes, timeout: float) -> FunctionTimeout:
+    """The error for a call that was given no time."""
     from ._wire.traces import plain_name
 
     return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)

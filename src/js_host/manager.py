@@ -64,7 +64,7 @@ class JSHostManager:
         """What it says of itself: version, pid, uptime, memory, logfile and `hosts`. None if it does not run.
 
         Its workers are asked how many calls they had, which functions run, and how large their heap is; a worker that
-        is blocked may hold this up by a quarter of a second. Without `ask_workers` that is left out.
+        is blocked may hold this up by half a second. Without `ask_workers` that is left out.
         """
         from ._manager.client import request
 

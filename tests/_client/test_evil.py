@@ -143,6 +143,20 @@ def test_a_call_that_a_stopping_worker_did_not_take_is_taken_elsewhere(evil: Any
     assert len(server.calls) == 2
 
 
+def test_a_call_that_came_too_late_for_a_draining_worker_is_taken_elsewhere(evil: Any, frame: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        _, id, _ = client.read()
+        if client.number == 1:
+            client.send(bye(frame, "draining") + bye(frame, "drained"))
+        else:
+            client.answer(id, client.number)
+
+    server = evil(play)
+    assert server.call() == 2
+    assert len(server.calls) == 2
+
+
 def test_a_host_that_is_always_stopping_is_given_up(evil: Any, frame: Any) -> None:
     def play(client: Any) -> None:
         client.greet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from js_host import JSHost
+from js_host import AsyncJSHost, JSHost
 from js_host._client.address import Address
 from js_host._client.http import HttpLink
 from js_host._client.tracing import traced
@@ -115,6 +116,21 @@ def test_a_stream_that_is_left_ends_its_span(host: JSHost) -> None:
     next(parts)
     parts.close()
     assert the_span().status.status_code == StatusCode.UNSET
+
+
+def test_calls_and_streams_of_an_event_loop_are_spans_too(host: JSHost) -> None:
+    async def main() -> tuple[object, list[object]]:
+        async with AsyncJSHost.sharing(host) as loop_host:
+            said = await loop_host.function("later")()
+            with pytest.raises(FunctionError, match="no"):
+                await loop_host.function("fails")()
+            return said, [part async for part in loop_host.function("parts").stream()]
+
+    said, parts = asyncio.run(main())
+    later, fails, streamed = EXPORTER.get_finished_spans()
+    assert said == traceparent(later)
+    assert (fails.attributes or {})["error.type"] == "RangeError"
+    assert parts == [traceparent(streamed), 2]
 
 
 def test_data_with_attachments_is_traced_too(host: JSHost) -> None:

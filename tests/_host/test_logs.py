@@ -143,6 +143,24 @@ def test_what_a_slow_handler_can_not_take_is_counted(handle: Any, collected: Col
     ]
 
 
+def test_long_lines_that_wait_take_bounded_memory(handle: Any, collected: Collector) -> None:
+    release, entered = threading.Event(), threading.Event()
+
+    def slow(record: logging.LogRecord) -> None:
+        entered.set()
+        release.wait(20)
+
+    handle(slow)
+    forwarder = LogForwarder()
+    forwarder.put(lines(1))
+    entered.wait(20)
+    forwarder.put([LogLine("warn", "x" * 1024 * 1024, 0, 1)] * 100)
+    release.set()
+    forwarder.close(10)
+    assert len(collected.texts()) == 1 + 16
+    assert collected.texts("js_host.supervisor")[0].startswith("84 lines of workers were dropped")
+
+
 def test_without_a_line_there_is_no_thread() -> None:
     before = threading.active_count()
     forwarder = LogForwarder()

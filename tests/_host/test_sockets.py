@@ -265,6 +265,26 @@ def test_an_owner_whose_lock_was_swept_away_notices(nothing_left: Any, monkeypat
     directory.close()
 
 
+def test_no_socket_vanishes_while_others_sweep_without_a_pause(nothing_left: Any) -> None:
+    parent = runtime_directory()
+    code = "import sys\nfrom js_host._host.runtime_dir import sweep\nprint(flush=True)\nwhile True: sweep(sys.argv[1])"
+    pipe = subprocess.PIPE
+    sweepers = [subprocess.Popen([sys.executable, "-c", code, parent], stdout=pipe) for _ in range(2)]
+    try:
+        for sweeper in sweepers:
+            sweeper.stdout.readline()  # type: ignore[union-attr]
+        for _ in range(100):
+            hosts = [HostSockets(2, shared_unix=True) for _ in range(3)]
+            for host in hosts:
+                assert all(map(os.path.exists, [*host.addresses, host.shared_address]))
+                host.close()
+    finally:
+        for sweeper in sweepers:
+            sweeper.kill()
+            sweeper.communicate()
+    sweep(parent)
+
+
 def test_a_forked_child_neither_removes_nor_keeps_the_directory(nothing_left: Any) -> None:
     sockets = HostSockets(1)
     child = os.fork()

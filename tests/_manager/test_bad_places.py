@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from js_host._host import runtime_dir
 from js_host._manager import client, protocol
 from js_host._manager.lock import take_lock
 from js_host._manager.place import find_place
@@ -129,6 +132,56 @@ def test_a_manager_that_can_not_start_is_told_with_its_log(place: Any, monkeypat
     with pytest.raises(StartError, match=r"started 3 times.*\.log"):
         place.lease()
     assert "I am broken" in Path(place.manager.logfile).read_text()
+
+
+# What the manager's own place lacks.
+
+
+def test_a_config_that_never_finishes_loading_is_a_start_error_at_the_limit(place: Any, wait_for: Any) -> None:
+    never = place.left.config("for (;;);", "never.config.js")
+    began = time.monotonic()
+    with pytest.raises(StartError, match=r"was not ready after 1 s"):
+        place.lease(str(never), start_timeout=1.0)
+    assert time.monotonic() - began < 15
+    wait_for(lambda: not place.workers())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_full_disk_for_logs_loses_lines_and_says_so_and_no_call_fails(place: Any) -> None:
+    state = place.left.directory / "state"
+    state.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", state], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs here: {mounted.stderr!r}")
+    try:
+        held = place.lease()
+        for _ in range(40):
+            assert place.call(held, "print", "x" * 10_000) is None
+        assert place.call(held, "pid") in place.workers()
+        assert "lines of the log were lost: No space left on device" in str(place.manager.hosts[0]["log_note"])
+        place.manager.stop()
+    finally:
+        subprocess.run(["umount", "--lazy", state], check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_read_only_home_and_temp_and_no_runtime_directory_are_told_with_all_that_was_tried(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = place.left.directory / "closed"
+    closed.mkdir(mode=0o500)
+    monkeypatch.setattr(runtime_dir, "_candidates", lambda: [str(closed / "js-host"), str(closed / "js-host-0")])
+    place.left.directory.chmod(0o711)
+    text = as_nobody(lambda: (story_of_no_place(),))[0]
+    assert "There is no place for the sockets of a host" in text
+    assert str(closed / "js-host") in text
+    assert "Set XDG_RUNTIME_DIR" in text
+
+
+def story_of_no_place() -> str:
+    with pytest.raises(StartError) as caught:
+        find_place()
+    return str(caught.value)
 
 
 # Versions.

@@ -232,6 +232,17 @@ def test_the_status_shows_hosts_workers_and_the_last_crash(place: Any, wait_for:
     assert 0 <= host["workers"][1]["uptime"] < 60
 
 
+def test_a_status_for_which_no_worker_is_asked_says_nothing_of_calls(place: Any, wait_for: Any) -> None:
+    place.call(place.lease(), "pid")
+    wait_for(lambda: place.manager.hosts[0]["workers"][0]["answers"])
+    asked, unasked = place.manager.get_status(), place.manager.get_status(ask_workers=False)
+    assert asked["hosts"][0]["workers"][0]["calls"] == 1
+    assert "calls" not in unasked["hosts"][0]["workers"][0]
+    assert 0 < asked["memory"] < 25_000_000
+    assert place.manager.has_host(place.config)
+    assert not place.manager.has_host("/elsewhere/host.config.js")
+
+
 def test_a_program_can_ask_why_a_worker_ended(place: Any) -> None:
     held = place.lease()
     pid = place.call(held, "pid")
@@ -287,9 +298,7 @@ def test_the_log_file_has_all_that_a_worker_printed(place: Any, wait_for: Any) -
     log = Path(held.logfile)
     wait_for(lambda: "world" in log.read_text())
     text = log.read_text()
-    assert re.search(
-        rf"^20[\d\-]+ [\d:.]+ worker 0 \({pid}\) print #\d+ (info|log): hello\n    world$", text, re.MULTILINE
-    )
+    assert re.search(rf"^20[\d\-]+ [\d:.]+ worker 0 \({pid}\) print #\d+ info: hello\n    world$", text, re.MULTILINE)
     assert f"starting the host of {place.config}" in text
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert held.logfile == place.manager.hosts[0]["logfile"] == place.manager.get_logfile(place.config)

@@ -82,10 +82,12 @@ def test_a_file_that_somebody_emptied_is_read_from_its_start(path: str) -> None:
 
 def test_a_record_is_all_that_was_said_at_once(path: str) -> None:
     log = LogFile(path)
-    log.write([LogLine("error", "one\n    two", 3, 4711)])
+    log.write([LogLine("error", "one\n    two", 3, 4711, function="render #1 page", call=8)])
     log.say("ready")
     log.close()
     with Tail(path) as tail:
         first, second = records(tail.last(9))
-    assert {**first, "time": ""} == {"time": "", "worker": 3, "pid": 4711, "level": "error", "text": "one\ntwo"}
-    assert (second["worker"], second["pid"], second["text"]) == (None, None, "ready")
+    assert first.pop("time")
+    where = {"worker": 3, "pid": 4711, "function": "render #1 page", "call": 8}
+    assert first == {**where, "level": "error", "text": "one\ntwo"}
+    assert (second["worker"], second["function"], second["text"]) == (None, None, "ready")

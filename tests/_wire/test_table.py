@@ -152,7 +152,7 @@ def through(value: object) -> Any:
 @pytest.mark.parametrize("fast", ["with orjson", "without orjson"])
 def test_a_row_crosses(value: object, expected: object, fast: str, same: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = values._orjson_encoder() if fast == "with orjson" else values._encode_checked
-    monkeypatch.setattr(values, "_encode_plain", encoder)
+    monkeypatch.setattr(values, "encode_plain", encoder)
     assert same(through(value), expected)
     assert same(through([{"a": value}]), [{"a": expected}])
 
@@ -230,7 +230,7 @@ def test_what_can_not_cross_is_refused_by_its_path(
     value: object, message: str, fast: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoder = values._orjson_encoder() if fast == "with orjson" else values._encode_checked
-    monkeypatch.setattr(values, "_encode_plain", encoder)
+    monkeypatch.setattr(values, "encode_plain", encoder)
     with pytest.raises(ValueNotSupported) as caught:
         values.encode({"ok": 1, "a": [None, value]})
     assert str(caught.value).startswith(message)

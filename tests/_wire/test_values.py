@@ -44,7 +44,7 @@ ALL_TREES = trees(HASHABLE | MOMENTS | st.sets(HASHABLE, max_size=3) | st.frozen
 @pytest.fixture(params=ENCODERS)
 def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test with orjson, and without it."""
-    monkeypatch.setattr(values, "_encode_plain", ENCODERS[request.param])
+    monkeypatch.setattr(values, "encode_plain", ENCODERS[request.param])
 
 
 def normal(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from js_host import Function, JSHost
-from js_host.exceptions import ConfigError, ConnectionError, HostWarning, WorkerDied
+from js_host.exceptions import ConfigError, ConnectionError, HostWarning, StartError, WorkerDied
 
 CONFIG = """
 module.exports = {
@@ -23,6 +23,7 @@ module.exports = {
     hello_world: function (data, cb) { cb(null, 'Hello, ' + (data.name || 'World') + '!') },
     pid: () => process.pid,
     version: () => 1,
+    print: (text) => { console.log(text) },
     exit: () => process.exit(3)
   }
 }
@@ -115,10 +116,17 @@ def test_a_managed_host_is_stopped_and_restarted_for_everybody(managed: JSHost) 
 
 
 def test_a_crash_in_a_managed_host_says_why_and_the_next_call_works(managed: JSHost) -> None:
-    with pytest.raises(WorkerDied, match=r"process\.exit\(3\)") as caught:
+    managed.function("print")("the last words")
+    with pytest.raises(WorkerDied, match=r"(?s)process\.exit\(3\).*It printed last:\n  \| the last words") as caught:
         managed.function("exit")()
     assert caught.value.maybe_executed
     assert managed.function("hello_world")() == "Hello, World!"
+
+
+def test_a_managed_host_that_can_not_start_says_what_its_worker_printed_last(managed: JSHost) -> None:
+    Path(managed.config_file).write_text("console.log('so far, so good')\nprocess.exit(4)\n")
+    with pytest.raises(StartError, match=r"(?s)It printed last:\n  \| so far, so good"):
+        managed.function("pid")()
 
 
 def test_changed_code_answers_at_once_and_broken_code_warns_while_the_old_answers(

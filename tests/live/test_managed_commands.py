@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -101,16 +102,15 @@ def test_status_tells_the_last_crash_and_what_was_printed_before_it(shop: Shop) 
 
 def test_status_tells_that_changed_code_does_not_start(shop: Shop, wait_for: Any) -> None:
     shop.host.function("pid")()
-    time_of_save = shop.config.stat().st_mtime
-    shop.config.write_text("module.exports = {")
-    os.utime(shop.config, (time_of_save + 5, time_of_save + 5))
+    save(shop.config, "module.exports = {")
     wait_for(lambda: "SyntaxError" in str(shop.status()["reload_failure"]), 20)
     assert "failure    The changed code does not start" in shop.run("status")[1]
 
 
-def test_status_counts_the_calls_of_each_worker(shop: Shop) -> None:
+def test_status_counts_the_calls_of_each_worker(shop: Shop, wait_for: Any) -> None:
     for _ in range(7):
         shop.host.function("pid")()
+    wait_for(lambda: shop.status()["workers"][0]["answers"], 20)
     (worker,) = shop.status()["workers"]
     assert (worker["calls"], worker["answers"], worker["running"]) == (7, True, [])
     assert worker["heap"] > 1_000_000
@@ -136,6 +136,35 @@ def test_a_worker_that_is_stuck_does_not_hold_up_status(shop: Shop) -> None:
         os.kill(worker["pid"], signal.SIGKILL)
 
 
+def test_asking_for_the_status_does_not_disturb_a_reload(shop: Shop, wait_for: Any) -> None:
+    pid, stop = shop.host.function("pid"), threading.Event()
+    pid()
+    asker = threading.Thread(target=ask_until, args=(stop,))
+    asker.start()
+    seen: list[int] = []
+    try:
+        for number in range(1, 6):
+            save(shop.config, CONFIG.replace("process.pid", str(number)))
+            wait_for(lambda number=number: seen.append(pid()) or seen[-1] == number, 20)  # type: ignore[misc]
+    finally:
+        stop.set()
+        asker.join()
+    numbers = [answer for answer in seen if answer < 6]
+    assert numbers == sorted(numbers)
+
+
+def ask_until(stop: threading.Event) -> None:
+    while not stop.is_set():
+        assert JSHostManager().get_status()
+
+
+def save(path: Path, text: str) -> None:
+    """As editors do: another file is renamed into the place."""
+    other = path.with_suffix(".tmp")
+    other.write_text(text)
+    os.replace(other, path)
+
+
 def test_status_finds_the_manager_of_another_environment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.host.function("pid")()
     monkeypatch.setenv("NODE_ENV", "other")
@@ -157,7 +186,7 @@ def test_logs_are_there_while_the_host_runs_and_after_it_has_stopped(shop: Shop)
     shop.host.stop()
     code, out, _ = shop.run("logs")
     assert code == 0
-    assert re.search(r"^20[\d-]+ [\d:.]+ worker 0 \(\d+\) print #1 (info|log): hello$", out, re.MULTILINE)
+    assert re.search(r"^20[\d-]+ [\d:.]+ worker 0 \(\d+\) print #\d+ (info|log): hello$", out, re.MULTILINE)
     assert len(shop.run("logs", "-n", "1")[1].splitlines()) == 1
     records = [json.loads(line) for line in shop.run("logs", "--json")[1].splitlines()]
     assert "hello" in [record["text"] for record in records]

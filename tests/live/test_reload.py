@@ -2,145 +2,60 @@
 
 from __future__ import annotations
 
-import os
-import threading
+import json
+import re
+import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from js_host._client.address import Address
-from js_host._client.pool import Lane, Pool
 from js_host._host.slot import WorkerSlot
-from js_host._host.supervisor import Supervisor, SupervisorOptions
+from js_host._wire.frames import CALL, pack
+from js_host._wire.messages import Stopping, hello_frame
 from js_host._wire.values import decode as DECODE
-from js_host.exceptions import WorkerDied
-
-CODE = """
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-module.exports = { functions: {
-  number: () => %(number)s,
-  answer: () => ({ number: %(number)s, pid: process.pid }),
-  later: async (ms) => { await sleep(ms); return { number: %(number)s, pid: process.pid } },
-  large: () => ({ number: %(number)s, pid: process.pid, text: 'x'.repeat(300000) })
-} }
-"""
-
-
-class Live:
-    """A host with `reload`, and a pool of connections to it."""
-
-    def __init__(self, left: Any, **options: Any) -> None:
-        self.file: Path = left.directory / "host.config.js"
-        self.save(1)
-        self.supervisor = Supervisor(SupervisorOptions(str(self.file), reload=True, **options))
-        self.supervisor.start()
-        slots = self.supervisor.slots
-        self.pool = Pool([Lane(Address.unix(slot.address), slot) for slot in slots], self.explain)
-
-    def save(self, number: object) -> None:
-        """Save code that answers with a number, as an editor does: beside the file, then in its place."""
-        self.write(CODE % {"number": number})
-
-    def write(self, text: str) -> None:
-        """Save any text so."""
-        beside = self.file.with_suffix(".new")
-        beside.write_text(text)
-        os.replace(beside, self.file)
-
-    def call(self, name: str = "number", data: object = None) -> Any:
-        """Call a function."""
-        return self.pool.call(name.encode(), data, 20, DECODE)
-
-    def explain(self, lane: Lane, pid: int) -> Any:
-        """Why was the worker lost?"""
-        end = self.supervisor.explain(lane.slot, pid) if pid else None  # type: ignore[arg-type]
-        return WorkerDied(str(end)) if end else None
-
-    def stop(self) -> None:
-        """End it."""
-        self.pool.close()
-        self.supervisor.stop()
-
-
-@pytest.fixture
-def live(nothing_left: Any) -> Iterator[Callable[..., Live]]:
-    """Make such hosts, and end them with the test."""
-    made = []
-
-    def make(**options: Any) -> Live:
-        made.append(Live(nothing_left, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
-
-
-class Callers:
-    """Threads that call without a pause, and keep what they got."""
-
-    def __init__(self, live: Live, names: list[tuple[str, object]], calls: int) -> None:
-        self.live = live
-        self.left = calls
-        self.done = False
-        self.answers: list[list[Any]] = [[] for _ in names]
-        self.errors: list[BaseException] = []
-        self.longest = 0.0
-        self.threads = [
-            threading.Thread(target=self._run, args=(*name, got)) for name, got in zip(names, self.answers, strict=True)
-        ]
-
-    def __enter__(self) -> Callers:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.done = True
-        for thread in self.threads:
-            thread.join(30)
-
-    def _run(self, name: str, data: object, got: list[Any]) -> None:
-        while not self.done and not self.errors:
-            self.left -= 1
-            began = time.monotonic()
-            try:
-                answer = self.live.call(name, data)
-            except BaseException as error:
-                self.errors.append(error)
-                return
-            self.longest = max(self.longest, time.monotonic() - began)
-            got.append(answer)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_of_ten_thousand_calls_none_fails_while_a_file_is_saved_every_tenth_of_a_second(
-    live: Any, workers: int, generations: dict[int, int]
+    live: Any, callers: Any, workers: int, generations: dict[int, int]
 ) -> None:
     host = live(workers=workers)
     names = [("answer", None)] * 4 + [("later", 30)] * 2 + [("large", None)]
     number = 1
-    with Callers(host, names, 10_000) as callers:
+    with callers(host, names, 10_000) as running:
         next_save = time.monotonic()
-        while callers.left > 0 or number < 10:
+        while running.left > 0 or number < 10:
             number += 1
             host.save(number)
             next_save += 0.1
-            while time.monotonic() < next_save and not callers.errors:
+            while time.monotonic() < next_save and not running.errors:
                 time.sleep(0.005)
-            assert not callers.errors, callers.errors
-    assert sum(map(len, callers.answers)) >= 10_000
-    for got in callers.answers:
+            assert not running.errors, running.errors
+    assert sum(map(len, running.answers)) >= 10_000
+    for got in running.answers:
         order = [generations.get(answer["pid"], 1) for answer in got]
         assert order == sorted(order), "an answer of older code came after one of newer code"
     if workers == 1:  # of several, each loads what is there at its moment
-        assert all(got == sorted(got, key=lambda answer: int(answer["number"])) for got in callers.answers)
+        assert all(got == sorted(got, key=lambda answer: int(answer["number"])) for got in running.answers)
     assert host.supervisor.generation > 2
-    assert callers.longest < 5
-    wait_for_answer(host, number)
+    assert running.longest < 5
+    host.wait_for(number)
+
+
+@pytest.mark.parametrize("pause", [0, 0.005])
+def test_of_a_map_whose_host_loads_new_code_no_call_fails(live: Any, pause: float) -> None:
+    host = live(workers=2)
+    number, saved = 1, time.monotonic()
+    seen: list[Any] = []
+    for answer in host.map("answer", range(20_000 if not pause else 400)):
+        seen.append(answer)
+        time.sleep(pause)
+        if time.monotonic() - saved > 0.3 and number < 5:
+            number, saved = number + 1, time.monotonic()
+            host.save(number)
+    assert len(seen) in (20_000, 400)
+    assert len({answer["pid"] for answer in seen}) > 2, "new workers have served, too"
 
 
 @pytest.fixture
@@ -158,9 +73,45 @@ def generations(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     return found
 
 
-def wait_for_answer(host: Live, number: int, patience: float = 10.0) -> None:
-    """Wait until new code answers."""
-    give_up_at = time.monotonic() + patience
-    while host.call() != number:
-        assert time.monotonic() < give_up_at, f"{number} never served: {host.supervisor.reload_failure}"
-        time.sleep(0.001)
+def test_the_last_word_of_a_worker_is_that_it_has_answered_all_calls_that_it_took(live: Any) -> None:
+    host = live()
+    host.settle()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(host.supervisor.slots[0].address)
+        client.sendall(hello_frame())
+        host.save(2)
+        said = b"".join(iter(lambda: client.recv(65536), b""))
+    words = [json.loads(word) for word in re.findall(rb"\{\"reason\".*?\}", said)]
+    assert [word["reason"] for word in words] == ["draining", "drained"]
+
+
+BLOCKS = """
+const fs = require('fs')
+const there = (name) => fs.existsSync(`${__dirname}/${name}`)
+const block = () => { fs.writeFileSync(`${__dirname}/blocks`, ''); while (!there('go')) ; return 1 }
+module.exports = { functions: { number: () => 1, block } }
+"""
+
+
+def test_a_worker_that_was_blocked_when_others_took_over_takes_no_later_call(live: Any, wait_for: Any) -> None:
+    host = live(BLOCKS)
+    host.settle()
+    lane = host.pool.lanes[0]
+    connection = host.pool._connect(lane, 5)
+    send_call(connection, 1, b"block")
+    wait_for((host.directory / "blocks").exists)
+    host.save(2)
+    host.supervisor.reload()  # the worker that watches is blocked
+    assert host.call() == 2
+    send_call(connection, 2, b"number")
+    (host.directory / "go").touch()
+    assert connection._answer(1, b"block", 20, DECODE) == 1
+    with pytest.raises(Stopping):
+        connection._answer(2, b"number", 20, DECODE)
+    lane.drop(connection)
+
+
+def send_call(connection: Any, id: int, name: bytes) -> None:
+    """Send a call and do not wait for its answer: another may be on its way."""
+    connection._socket.sendall(pack(id, CALL, 0, name, 20_000, (b"null",)) + b"null")

@@ -251,7 +251,7 @@ test('a draining worker says so, finishes what runs, takes nothing more and is i
 
 test('a patient call has its whole time from the moment it starts, and another one from its arrival', async (t) => {
   const client = await (await serve(t)).connect()
-  client.send(call(1, 'busy', 60), call(2, 'later', 'in time', { deadline: 30, flags: PATIENT }), call(3, 'run', 'too late', { deadline: 30 }))
+  client.send(call(1, 'busy', 500), call(2, 'later', 'in time', { deadline: 400, flags: PATIENT }), call(3, 'run', 'too late', { deadline: 400 }))
   const frames = [await client.next(), await client.next(), await client.next()]
   const of = Object.fromEntries(frames.map((frame) => [frame.id, frame]))
   assert.deepEqual([of[2].kind, of[2].value], [RESULT, 'in time'])
@@ -375,3 +375,22 @@ test('with spinning, calls are answered as without', async (t) => {
 })
 
 after(() => { for (const release of releases) release() })
+
+test('quick calls that came together are answered in one write, slow ones as they come', async (t) => {
+  const { connect, worker } = await serve(t)
+  const client = await connect()
+  const [connection] = worker.connections
+  const { flush } = connection
+  let flushes = 0
+  connection.flush = () => { flushes++; flush() }
+  const flushesOf = async (ms) => {
+    flushes = 0
+    client.send(...[1, 2, 3, 4].map((id) => call(id, 'busy', ms)))
+    for (let answers = 0; answers < 4; answers++) await client.next()
+    return flushes
+  }
+  assert.equal(await flushesOf(5), 4)
+  let least = Infinity
+  for (let attempt = 0; attempt < 100 && least > 1; attempt++) least = Math.min(least, await flushesOf(0))
+  assert.equal(least, 1)
+})

@@ -9,6 +9,7 @@ from ..exceptions import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, _MutuallyExclusiveGroup
     from collections.abc import Iterable, Sequence
     from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Kept: TypeAlias = tuple[JSHostManager, dict[str, Any]]
 
 
-def add_config_argument(parser: Any) -> None:
+def add_config_argument(parser: ArgumentParser | _MutuallyExclusiveGroup) -> None:
     """--config, for a parser or a group of it."""
     parser.add_argument(
         "--config", metavar="FILE", help="config file (default: host.config.js in this directory, or the only one)"

@@ -54,3 +54,10 @@ class Address:
             raise ConfigError(f"{url!r} is no URL of a host. Write it as http://127.0.0.1:9009.")
         address.path = parts.path.rstrip("/")
         return address
+
+
+def unix_url(path: str | None) -> str:
+    """The URL of a Unix socket, as several HTTP clients know it."""
+    from urllib.parse import quote
+
+    return f"http+unix://{quote(path or '', safe='')}"

@@ -65,6 +65,11 @@ class Channel:
         #: What the program is to be warned of, and was not yet.
         self.warnings: list[str] = []
 
+    def take_over(self) -> socket.socket:
+        """The socket, which waits no more: for who reads the worker's hello, and what follows, in another way."""
+        self._socket.setblocking(False)
+        return self._socket
+
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""
         self._socket.close()
@@ -108,11 +113,12 @@ class Channel:
                     self._socket.sendall(memoryview(part)[sent:] if sent else part)
                 sent = max(sent - len(part), 0)
 
-    def _read_frame(self, deadline: float | None) -> Frame:
+    def _read_frame(self, deadline: float | None, received: int = 0) -> Frame:
+        """The next frame. So many bytes that it may begin with were `received` already."""
         reader = self._reader
         if reader.end and (frame := reader.next_frame()) is not None:
             return frame
-        frame = reader.received(self._receive(reader.get_buffer()))
+        frame = reader.received(received or self._receive(reader.get_buffer()))
         while frame is None:
             if deadline is not None and monotonic() > deadline + GRACE:
                 raise _late()

@@ -15,6 +15,7 @@ from ..exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
+    JSHostError,
     PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
@@ -23,10 +24,13 @@ from ..exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from asyncio import AbstractEventLoop
+    from collections.abc import Generator, Iterator
 
     from .._wire.results import Decoder
     from .address import Address
+    from .aio_http import AsyncHttp
+    from .turns import OnError
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -38,6 +42,8 @@ class HttpLink:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._idle: deque[_Connection] = deque()
+        #: The same for event loops: see `aio_pool`.
+        self.loops: dict[AbstractEventLoop, AsyncHttp] = {}
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -63,6 +69,26 @@ class HttpLink:
             f"{plain_name(name)} can not be streamed: the host at {self.address} speaks plain HTTP only. "
             "Call the function for its whole result, or call a host that speaks frames."
         )
+
+    def map(
+        self,
+        name: bytes,
+        rows: Iterator[object],
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None = None,
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+    ) -> Generator[object, None, None]:
+        """Call a function for each row, one after the other: plain HTTP has one call on a connection."""
+        for row in rows:
+            try:
+                result = self.call(name, row, timeout, decode)
+            except JSHostError as error:
+                result = on_error(error)
+            yield result
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""

@@ -29,7 +29,7 @@ from .._wire.frames import (
 from .._wire.handshake import upgrade_answer, upgrade_request
 from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
 from .._wire.traces import plain_name
-from .._wire.values import encode
+from .._wire.values import encode, encode_plain
 from ..exceptions import (
     ConnectionError,
     FunctionTimeout,
@@ -76,6 +76,15 @@ class Connection(Channel):
         cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
         """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
+        connection = cls.reach(address, timeout, spin=spin, token=token)
+        connection.greet(address, timeout)
+        return connection
+
+    @classmethod
+    def reach(
+        cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
+    ) -> Connection:
+        """Connect and say hello; `greet` waits for the answer. Raises as `open` does."""
         connection = cls(_connect(address, timeout), spin)
         connection.set_timeout(timeout)
         try:
@@ -85,7 +94,6 @@ class Connection(Channel):
         except BaseException as error:
             connection.close()
             raise _unanswered(address, timeout, error) from None
-        connection.greet(address, timeout)
         return connection
 
     @classmethod
@@ -125,11 +133,11 @@ class Connection(Channel):
         Raises what the worker answers, and: NotSent (nothing ran), FunctionTimeout, WorkerDied. Whatever is raised,
         `in_exchange` says whether the connection must be closed.
         """
-        text, attachments = encode(value)
+        text = encode_plain(value)
         if timeout != self._timeout:
             self.set_timeout(timeout)
-        if attachments is not None:
-            return self._call_rich(name, text, attachments, timeout, decode)
+        if text is None:
+            return self._call_rich(name, value, timeout, decode)
         self._id = id = self._id % MAX_ID + 1
         length = len(name) + len(text)
         if length > self.hello.limit:
@@ -137,14 +145,23 @@ class Connection(Channel):
         head = _pack(length, id, CALL, 0, len(name), self._milliseconds) + name
         self.in_exchange = True
         self._send((head + text,) if length < SMALL else (head, text))
-        return self._answer(id, name, timeout, decode)
+        deadline = None if timeout is None else monotonic() + timeout
+        reader = self._reader
+        count = 0
+        if not reader.end:
+            count = self._receive(reader.get_buffer())
+            body = reader.sole_result(count, id)
+            if body is not None:
+                self.in_exchange = False
+                return decode(body, None)
+        return self._answer(id, name, deadline, decode, count)
 
-    def _call_rich(
-        self, name: bytes, text: bytes, attachments: Attachments, timeout: float | None, decode: Decoder
-    ) -> object:
+    def _call_rich(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
+        text, attachments = encode(value)
         performer = self.begin_call(name, text, attachments)
         try:
-            return self._answer(self._id, name, timeout, decode, performer)
+            deadline = None if timeout is None else monotonic() + timeout
+            return self._answer(self._id, name, deadline, decode, performer=performer)
         finally:
             performer.close()
 
@@ -172,7 +189,7 @@ class Connection(Channel):
         self._id = id = self._id % MAX_ID + 1
         self.in_exchange = True
         self._send((_pack(0, id, STATUS, 0, 0, 0),))
-        return self._answer(id, b"status", timeout, decode)
+        return self._answer(id, b"status", None if timeout is None else monotonic() + timeout, decode)
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
         return PayloadTooLarge(
@@ -182,12 +199,18 @@ class Connection(Channel):
         )
 
     def _answer(
-        self, id: int, name: bytes, timeout: float | None, decode: Decoder, performer: Performer | None = None
+        self,
+        id: int,
+        name: bytes,
+        deadline: float | None,
+        decode: Decoder,
+        received: int = 0,
+        performer: Performer | None = None,
     ) -> object:
-        """Read until the answer to call `id`."""
-        deadline = None if timeout is None else monotonic() + timeout
+        """Read until the answer to call `id`. So many bytes were `received` already."""
         while True:
-            frame = self._read_frame(deadline)
+            frame = self._read_frame(deadline, received)
+            received = 0
             if frame.id != id:
                 self._aside(frame, name, deadline)
             elif frame.kind == RESULT:

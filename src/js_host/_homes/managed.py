@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
-from .._client.address import Address
+from .._client.address import Address, unix_url
 from .._client.pool import Lane, Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
-from .owned import unix_url
+from ..utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ class ManagedHome:
         self.manager = JSHostManager()
         self._options = options
         self._say = say
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._lease: Lease | None = None
         self._follow: Follow | None = None
         self.link = _ManagedPool(self, options.calls)
@@ -127,9 +125,14 @@ class ManagedHome:
 class _ManagedPool(Pool):
     """A pool that makes sure of the lease before it opens connections."""
 
+    is_held = True
+
     def __init__(self, home: ManagedHome, calls: CallOptions) -> None:
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
+
+    def renew(self) -> bool:
+        return self._home.hold()
 
     def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._client.address import unix_url
 from .._host.options import SupervisorOptions
 from .._host.supervisor import Supervisor
 from ..exceptions import ProcessError, WorkerDied
@@ -87,10 +88,3 @@ class OwnedHome:
             return WorkerDied(str(end)) if end else None
         story = slot.failure or slot.last_end
         return ProcessError(str(story)) if story else None
-
-
-def unix_url(path: str | None) -> str:
-    """The URL of a Unix socket, as several HTTP clients know it."""
-    from urllib.parse import quote
-
-    return f"http+unix://{quote(path or '', safe='')}"

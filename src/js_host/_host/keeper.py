@@ -245,6 +245,7 @@ class Keeper:
             place.info = message
             self.happened(place, lifecycle.SERVING)
         elif kind == "failed":
+            self.reload.refused(message)
             self.happened(place, lifecycle.REFUSED)
         elif kind == "draining" and isinstance(place, Beside):
             self.reload.drains(place)

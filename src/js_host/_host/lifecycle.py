@@ -13,6 +13,11 @@ config. LOADED: it waits for the word to serve. Then it gets the slot, and the o
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 STOPPED, STARTING, READY, DRAINING, BACKOFF, FAILED, COMING, LOADED = STATES = (
     "stopped",
     "starting",
@@ -144,6 +149,17 @@ RELOAD_TABLE: dict[tuple[str, str], tuple[str, str]] = {
 def decide_reload(state: str, event: str) -> tuple[str, str]:
     """The same for a reload."""
     return RELOAD_TABLE.get((state, event), (state, NO_DEED))
+
+
+def is_out_of_date(said: Mapping[str, Any], began_at: float, *, alone: bool) -> bool:
+    """Whether workers that began to load at `began_at` (seconds since 1970) may have other code than the files.
+
+    `said` has, in ms since 1970, when the newest file changed, and when the newest of those changed that did so
+    after they were loaded. Of several workers, one may have loaded a file before it changed, and its neighbour the
+    same file after that: so nothing that they have loaded may have changed since they began.
+    """
+    changed_at = said.get("late" if alone else "newest")
+    return isinstance(changed_at, (int, float)) and changed_at >= began_at * 1000
 
 
 def decide(state: str, event: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["LogForwarder", "dropped_line", "log_lines"]
 
 MOST_WAITING = 10_000
+MOST_CHARACTERS = 16 * 1024 * 1024  # of the lines that wait: some are long
 WARNING = 30
 
 
@@ -47,6 +48,7 @@ class LogForwarder:
         self._handle = handle or log_lines
         self._changed = threading.Condition()
         self._lines: deque[LogLine] = deque()
+        self._characters = 0
         self._dropped = 0
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -56,8 +58,9 @@ class LogForwarder:
         lines = [line for line in lines if self._handle is not log_lines or _can_matter(line)]
         with self._changed:
             for line in lines:
-                if len(self._lines) < self._most:
+                if len(self._lines) < self._most and self._characters < MOST_CHARACTERS:
                     self._lines.append(line)
+                    self._characters += len(line.text)
                 else:
                     self._dropped += 1
             if lines:
@@ -89,6 +92,7 @@ class LogForwarder:
                 self._changed.wait()
             batch = list(self._lines)
             self._lines.clear()
+            self._characters = 0
             dropped, self._dropped = self._dropped, 0
         if dropped:
             batch.append(dropped_line(dropped))

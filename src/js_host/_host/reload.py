@@ -7,7 +7,7 @@ ones listen. So whoever got an answer of new code never gets one of old code aft
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, time
 
 from js_host._host import lifecycle
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from js_host._host.endings import WorkerEnd
     from js_host._host.keeper import Keeper
     from js_host._host.slot import Beside
-    from js_host._host.watch import WorkerWatch
 
 __all__ = ["Reload"]
 
 LONGEST_HAND_OVER = 0.25
 """Seconds to wait for the word of an old worker, whose event loop may be blocked, that it takes no more calls."""
+
+MOST_NAMES = 3
+"""How many of the files that changed together are named in the log."""
 
 
 class Reload:
@@ -35,10 +37,10 @@ class Reload:
 
     __slots__ = (
         "_again",
+        "_began_at",
         "_code",
-        "_is_fresh",
+        "_elsewhere",
         "_keeper",
-        "_watcher",
         "awaited",
         "begun",
         "deadline",
@@ -54,9 +56,9 @@ class Reload:
         self.deadline: float | None = None
         self.awaited: list[Beside] = []
         self._again = False
+        self._began_at = time()
         self._code: object = None
-        self._is_fresh = True
-        self._watcher: WorkerWatch | None = None
+        self._elsewhere: object = []
         self._keeper = keeper
 
     def happened(self, event: str) -> None:
@@ -68,28 +70,26 @@ class Reload:
 
     def said(self, message: dict[str, Any], *, leaves: bool) -> None:
         """The worker that watches the files has something to say: they changed, or it has begun to watch them."""
-        if message["type"] == "watching" and not (message.get("late") if leaves else self._is_news(message)):
-            return
-        if not self._keeper.stopping:
+        is_news = message["type"] == "changed" or (not leaves and self._is_news(message))
+        if is_news and not self._keeper.stopping:
+            self._keeper.say("info", self._keeper.slots[0], f"{_names(message.get('files'))} changed")
             self.happened(lifecycle.CHANGED)
 
     def _is_news(self, message: dict[str, Any]) -> bool:
-        """Whether files changed while nobody watched.
-
-        `late` are those that changed after the worker had loaded them. And one that replaced a crashed worker may
-        have loaded other code than its neighbours have. The same news twice is a file that the config itself writes.
-        """
-        before, self._code = self._code, message.get("code")
-        is_fresh, self._is_fresh = self._is_fresh, False
-        if before == self._code:
-            return False
-        return bool(message.get("late")) or (not is_fresh and len(self._keeper.slots) > 1)
+        """Whether files changed while nobody watched. The same news twice is a file that the config itself writes."""
+        is_late = lifecycle.is_out_of_date(message, self._began_at, alone=len(self._keeper.slots) == 1)
+        before, self._code = self._code, message.get("code") if is_late else None
+        return is_late and before != self._code
 
     def drains(self, place: Beside) -> None:
         """An old worker takes no more calls, or has ended."""
         if place in self.awaited:
             self.awaited.remove(place)
             self._go_on_if_all_drain()
+
+    def refused(self, message: dict[str, Any]) -> None:
+        """A new worker can not load the code. It has told of the files that it loaded from elsewhere."""
+        self._elsewhere = message.get("elsewhere") or []
 
     def broken(self, end: WorkerEnd | None) -> None:
         """A new worker could not load the code."""
@@ -106,6 +106,7 @@ class Reload:
 
     def _begin(self) -> None:
         self._again = False
+        self._began_at = time()
         self.begun += 1
         self._keeper.renewal.halt()
         for slot in self._keeper.slots:
@@ -118,7 +119,6 @@ class Reload:
 
     def _hand_over(self) -> None:
         self.deadline = monotonic() + LONGEST_HAND_OVER
-        self._watcher = self._keeper.slots[0].watch
         for slot in self._keeper.slots:
             self._keeper.happened(slot, lifecycle.REPLACED)
         self._go_on_if_all_drain()
@@ -130,19 +130,12 @@ class Reload:
     def _serve(self) -> None:
         self.deadline = self.failure = None
         self.awaited.clear()
-        self._is_fresh = True
-        word = {"type": "serve", "watched": self._watched_until()}
         for slot in self._keeper.slots:
             if slot.watch is not None:
-                slot.watch.tell(word)
+                slot.watch.tell({"type": "serve"})
         first = self._keeper.slots[0]
         self._keeper.say("info", first, f"changed code serves now (generation {first.generation}, pid {first.pid})")
         self._finish()
-
-    def _watched_until(self) -> object:
-        """Until when (ms since 1970, as the old worker has it) the files were watched, and their changes told."""
-        said = {} if self._watcher is None else self._watcher.reports.get("draining", {})
-        return said.get("watched") or 0
 
     def _keep_old(self) -> None:
         for slot in self._keeper.slots:
@@ -164,7 +157,7 @@ class Reload:
         """What mends the code may be a file that was never loaded."""
         watch = self._keeper.slots[0].watch
         if watch is not None:
-            watch.tell({"type": "look further"})
+            watch.tell({"type": "look further", "files": self._elsewhere, "since": self._began_at * 1000})
 
     def _finish(self) -> None:
         self.done = self.begun
@@ -181,6 +174,14 @@ class Reload:
         if end is None:
             return head
         return f"{head}\n{start_story(self._keeper.options.config_file, end, node=str(self._keeper.node))}"
+
+
+def _names(files: object) -> str:
+    """The names of some files, and how many more there are."""
+    if not isinstance(files, list) or not files:
+        return "a file that was being loaded"
+    more = f" and {len(files) - MOST_NAMES} more files" if len(files) > MOST_NAMES else ""
+    return ", ".join(map(str, files[:MOST_NAMES])) + more
 
 
 DEEDS: dict[str, Callable[[Reload], None]] = {

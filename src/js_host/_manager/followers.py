@@ -94,8 +94,7 @@ class Follower:
         self._is_woken = False
         if self._is_ready and (batch := self._next_batch()):
             self._is_ready = False
-            lines = [[line.level, line.text, line.worker, line.pid, line.logger] for line in batch]
-            self._line.say({"event": "lines", "lines": lines})
+            self._line.say({"event": "lines", "lines": [_parts(line) for line in batch]})
 
     def _next_batch(self) -> list[LogLine]:
         batch, size = [], 0
@@ -106,3 +105,8 @@ class Follower:
             dropped = 0 if self._waiting else self._dropped
             self._dropped -= dropped
         return [*batch, dropped_line(dropped)] if dropped else batch
+
+
+def _parts(line: LogLine) -> list[str | int | None]:
+    """What a LogLine is made of, in the order in which it takes it."""
+    return [line.level, line.text, line.worker, line.pid, line.logger, line.function, line.call]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_workers", "worker_words"]
 
-LONGEST_WAIT = 0.25
+LONGEST_WAIT = 0.5
 """Seconds that the workers have for their answers, all together."""
 
 

@@ -15,7 +15,8 @@ __all__ = ["Tail", "records"]
 
 HEAD = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) "
-    r"(?:manager|worker (?P<worker>\d+) \((?P<pid>\d+)\)(?: .+? #\d+)?) (?P<level>\w+): (?P<text>.*)",
+    r"(?:manager|worker (?P<worker>\d+) \((?P<pid>\d+)\))(?: (?P<function>.+?) #(?P<call>\d+))? "
+    r"(?P<level>\w+): (?P<text>.*)",
     re.DOTALL,
 )
 SET_IN = "    "
@@ -89,11 +90,14 @@ class Tail:
 
 
 def records(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """Lines as what was logged: `time` (local), `worker` and `pid` (None: the manager), `level` and `text`."""
+    """Lines as what was logged: `time` (local), `worker` and `pid` (None: the manager), `level`, `text`.
+
+    `function` and `call` say whose it is, where that is known.
+    """
     found: list[dict[str, Any]] = []
     for line in lines:
         if head := HEAD.match(line):
-            found.append({**head.groupdict(), **{name: _number(head[name]) for name in ("worker", "pid")}})
+            found.append({**head.groupdict(), **{name: _number(head[name]) for name in ("worker", "pid", "call")}})
         elif found:
             found[-1]["text"] += "\n" + line.removeprefix(SET_IN)
     return found

@@ -6,13 +6,13 @@ A frame is a header of 16 bytes and a body. `docs/protocol.md` is the law; `runt
 from __future__ import annotations
 
 from io import BytesIO
-from struct import Struct
+from struct import Struct, unpack_from
 
 from ..exceptions import UnexpectedResponse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     Buffer = bytes | bytearray | memoryview
 
@@ -37,10 +37,13 @@ STREAM_WINDOW = 512 * 1024
 LEAST_COST = 16 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
-READ_SIZE = 64 * 1024
+READ_SIZE = 256 * 1024
 
 _pack = HEADER.pack
 _unpack_from = HEADER.unpack_from
+#: The start of a header; kind and flags as one number, which is the kind where there are no flags.
+_unpack_start = Struct("<IIH").unpack_from
+_unpack_count = Struct("<I").unpack_from
 
 
 class FrameError(UnexpectedResponse):
@@ -109,10 +112,10 @@ def _table(body: memoryview) -> tuple[int, ...] | None:
     """The sizes of the attachments, or None while the table is not all there."""
     if len(body) < 4:
         return None
-    count = int.from_bytes(body[:4], "little")
+    (count,) = _unpack_count(body)
     if len(body) < 4 + 4 * count:
         return None
-    return Struct(f"<{count}I").unpack_from(body, 4)
+    return unpack_from(f"<{count}I", body, 4)
 
 
 class FrameReader:
@@ -151,6 +154,32 @@ class FrameReader:
         if self._start:
             self._compact()
         return self._view[self.end :] if self.end else self._view
+
+    def sole_result(self, count: int, id: int) -> memoryview | None:
+        """The body, if the `count` bytes written first into an empty buffer are the plain result of call `id`, no more.
+
+        Most answers are. For all others this does nothing and gives None: they are for `received`.
+        """
+        length, found, kind = _unpack_start(self._buffer)
+        if found == id and kind == RESULT and length == count - HEADER_SIZE and length <= self.limit:
+            return self._view[HEADER_SIZE:count]
+        return None
+
+    def small_results(self) -> Iterator[tuple[int, memoryview]]:
+        """The ids and bodies of the plain results that come first in what was read; each is to be decoded at once."""
+        buffer, view, limit = self._buffer, self._view, self.limit
+        start, end = self._start, self.end
+        while end - start >= HEADER_SIZE:
+            length, id, kind = _unpack_start(buffer, start)
+            stop = start + HEADER_SIZE + length
+            if kind != RESULT or stop > end or length > limit:
+                break
+            if stop == end:
+                self._start = self.end = 0
+            else:
+                self._start = stop
+            yield id, view[start + HEADER_SIZE : stop]
+            start = stop
 
     def received(self, count: int) -> Frame | None:
         """Take note that `count` bytes were written into the buffer; return a frame if one is complete."""
@@ -228,8 +257,6 @@ class _LargeBody:
         length, _, _, flags, name, _ = header
         is_full = len(first) >= READ_SIZE - HEADER_SIZE
         if len(first) < name:
-            if is_full:
-                raise FrameError("The name of a function does not fit one read.")
             return None
         sizes, start = [length - name], name
         if flags & RICH:

@@ -49,6 +49,8 @@ class Bye(msgspec.Struct):
     def error(self, function: str, deadline_passed: bool) -> JSHostError:
         """What the call that was in flight raises. `function` is its name, as it was called."""
         function = function.partition("\0")[0]
+        if self.reason == "drained":
+            return Stopping(f"The worker ended before it took {function}.", maybe_executed=False)
         if self.reason == "stuck" and deadline_passed:
             message = f"{function} gave no result before its deadline. {self.message}"
             return FunctionTimeout(f"{message}\n{self.stack}" if self.stack else message, stack=self.stack or None)

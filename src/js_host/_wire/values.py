@@ -30,13 +30,17 @@ SHALLOW = 2
 #: objects set it off again and again, and it then costs more than the decoding.
 LARGE = 100_000
 
+#: What a worker writes for a value that is nothing but bytes: most parts of streams are.
+JUST_BYTES = b'{"$":["bytes",0]}'
+
 _SCALARS = frozenset({str, int, bool, type(None), float})
 _PLAIN = _SCALARS | {dict, list, tuple}
 _DICT = {dict}
 _LIST = {list}
 
 _encode_json = msgspec.json.Encoder().encode
-_decode_json = msgspec.json.Decoder().decode
+#: The quick half of `decode`, for texts that are not large: it refuses lone surrogates.
+decode_quickly = msgspec.json.Decoder().decode
 
 
 def encode(value: object, references: list[object] | None = None) -> Encoded:
@@ -45,7 +49,7 @@ def encode(value: object, references: list[object] | None = None) -> Encoded:
     Callables and iterators in it cross as their place in `references`, by default those of the attachments.
     Raises ValueNotSupported, naming the path, for what can not cross.
     """
-    text = _encode_plain(value)
+    text = encode_plain(value)
     if text is not None:
         return text, None
     from . import rich  # most programs never need it, and it would cost every one its imports
@@ -136,26 +140,32 @@ def _orjson_encoder() -> Callable[[object], bytes | None]:
     return encode_plain
 
 
+#: The JSON text of a value that JSON can say as it is; None for others.
 try:
-    _encode_plain = _orjson_encoder()
+    encode_plain = _orjson_encoder()
 except ImportError:
-    _encode_plain = _encode_checked
+    encode_plain = _encode_checked
 
 
 def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
     """The Python value of a frame's JSON text and attachments."""
-    if attachments is not None:
-        from . import tags
-
-        return tags.decode(_parse(text), attachments)
-    if len(text) > LARGE:
+    if attachments is None and len(text) <= LARGE:
+        try:
+            return decode_quickly(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return _parse(text)
+    if attachments is None:
         return _decode_large(text)
-    return _parse(text)
+    if text == JUST_BYTES and len(attachments) == 1:
+        return attachments[0]
+    from . import tags
+
+    return tags.decode(_parse(text), attachments)
 
 
 def _parse(text: Buffer) -> object:
     try:
-        return _decode_json(text)
+        return decode_quickly(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         from . import rich
 

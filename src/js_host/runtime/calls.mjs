@@ -40,7 +40,7 @@ export class Calls {
       entry = worker.host.functions[name]
     }
     if (entry === undefined) return this.refuseWith(id, unknownFunction(name, Object.keys(worker.host.functions)))
-    if (worker.draining) return this.refuseWith(id, STOPPING)
+    if (worker.takesNoCalls) return this.refuseWith(id, STOPPING)
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.connection.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)

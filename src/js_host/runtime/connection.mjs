@@ -8,6 +8,8 @@ import { Worker } from './worker.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 const HELLO_TIMEOUT = 5000
+/** How long an answer waits for those of the calls that came with its own, in ms. */
+const FLUSH_AFTER = 1
 
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024
@@ -32,6 +34,8 @@ export class Connection {
     this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
+    /** When answers last were written: slow calls that came in one chunk do not share a write. */
+    this.flushed = 0
     this.fd = source.fd ?? source.handle.fd
     /** Where the watchdog knows this connection. */
     this.seat = -1
@@ -72,7 +76,7 @@ export class Connection {
   onRead (count) {
     if (this.broken) return true
     const { spinner } = this.worker
-    this.arrival = performance.now()
+    this.arrival = this.flushed = performance.now()
     const close = spinner.isClose(this.arrival)
     this.reading = true
     try {
@@ -92,7 +96,10 @@ export class Connection {
     const kind = bytes[at + 8]
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
-    if (kind === CALL && this.greeted) return this.calls.begin(id, bytes, at, start + length, owned)
+    if (kind === CALL && this.greeted) {
+      if (this.out.length > 0 && performance.now() - this.flushed > FLUSH_AFTER) this.flush()
+      return this.calls.begin(id, bytes, at, start + length, owned)
+    }
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
     if (!this.greeted) throw new FrameError('The first frame is no hello.')
     const extra = readUint32(bytes, at + 12)
@@ -135,6 +142,7 @@ export class Connection {
     const { out, socket } = this
     if (out.length === 0) return
     this.out = []
+    this.flushed = performance.now()
     if (out.length === 1) socket.write(out[0])
     else {
       socket.cork()

@@ -65,7 +65,6 @@ export class Directories {
     console.warn(`The system has no more watches for files to give (${code}), so changes are looked for every ${LOOK / 1000} s. ` +
       'On Linux, raise fs.inotify.max_user_watches and fs.inotify.max_user_instances.')
     this.closeAll()
-    for (const file of this.all()) this.seen.set(file, glimpse(file))
     this.ticker = setInterval(() => this.look(), LOOK).unref()
   }
 
@@ -78,7 +77,7 @@ export class Directories {
       const before = this.seen.get(file)
       const now = glimpse(file)
       this.seen.set(file, now)
-      if (before !== undefined && now !== before) this.onEvent(path.dirname(file), path.basename(file))
+      if (now !== before) this.onEvent(path.dirname(file), path.basename(file))
     }
   }
 

@@ -7,7 +7,7 @@ let held
 
 /**
  * @param {number} control
- * @returns {Promise<{type: string, watched?: number}[]>} the word, and what was said with it
+ * @returns {Promise<{type: string}[]>} the word, and what was said with it
  */
 export function wordToServe (control) {
   return new Promise((resolve) => {

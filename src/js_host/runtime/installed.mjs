@@ -13,7 +13,7 @@ export class Packages {
   /** @param {(directory: string) => void} onChange */
   constructor (onChange) {
     this.onChange = onChange
-    /** @type {Map<string, {names: string, record: string} | null>} each node_modules with what is in it; null: it is not there */
+    /** @type {Map<string, {packages: string, record: string} | null>} each node_modules with what is in it; null: it is not there */
     this.known = new Map()
     /** @type {Map<string, NodeJS.Timeout>} */
     this.timers = new Map()
@@ -41,7 +41,12 @@ export class Packages {
     // An install that is under way has taken all away, or not written its record yet: more will be heard.
     if (now === null || (now.record === '' && before !== null && before.record !== '')) return
     this.known.set(directory, now)
-    if (before === null || now.record !== before.record || now.names !== before.names) this.onChange(directory)
+    if (before === null || now.record !== before.record || now.packages !== before.packages) this.onChange(directory)
+  }
+
+  /** The files that say what is installed. */
+  records () {
+    return [...this.known.keys()].flatMap((directory) => RECORDS.map((name) => path.join(directory, name)))
   }
 
   close () {
@@ -59,11 +64,18 @@ export function packagesOf (file) {
 /** @param {string} directory */
 function read (directory) {
   try {
-    const names = fs.readdirSync(directory).filter((name) => !name.startsWith('.')).sort().join('\0')
-    return { names, record: RECORDS.map((name) => readRecord(path.join(directory, name))).join('') }
+    const names = fs.readdirSync(directory).filter((name) => !name.startsWith('.')).sort()
+    // The record may stay the same while packages are replaced: then they are not as old as they were.
+    const packages = names.map((name) => `${name} ${bornAt(path.join(directory, name))}`).join('\0')
+    return { packages, record: RECORDS.map((name) => readRecord(path.join(directory, name))).join('') }
   } catch {
     return null
   }
+}
+
+/** @param {string} directory */
+function bornAt (directory) {
+  return fs.statSync(directory, { throwIfNoEntry: false })?.birthtimeMs ?? 0
 }
 
 /** @param {string} file */

@@ -4,13 +4,20 @@
 // then all source files of the config's directory are taken as loaded.
 
 import module from 'node:module'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { packagesOf } from './installed.mjs'
+import { sourcesBelow } from './sources.mjs'
 
 const RUNTIME = new URL('.', import.meta.url).href
+/** How many files elsewhere are worth telling of. */
+const MOST = 100
 const registerHooks = /** @type {any} */ (module).registerHooks
 
 export class Loads {
-  constructor () {
+  /** @param {string} file the config */
+  constructor (file) {
+    this.root = path.dirname(path.resolve(file))
     /** Whether Node tells of each file. */
     this.isWhole = registerHooks !== undefined
     /** @type {Map<string, number>} URLs with the moment before the file was read */
@@ -29,10 +36,16 @@ export class Loads {
     return next(url, context)
   }
 
+  /** The paths of the files that are neither in the config's directory nor in packages. @returns {string[]} */
+  elsewhere () {
+    return [...this.files().keys()].filter((file) => !file.startsWith(this.root + path.sep) && packagesOf(file) === null).slice(0, MOST)
+  }
+
   /** @returns {Map<string, number>} the paths of all files, with the moment before each was read */
   files () {
     const files = new Map()
-    for (const path of Object.keys(/** @type {any} */ (module)._cache)) files.set(path, performance.timeOrigin)
+    const unsure = this.isWhole ? [] : sourcesBelow(this.root)
+    for (const file of [...unsure, ...Object.keys(/** @type {any} */ (module)._cache)]) files.set(file, performance.timeOrigin)
     for (const [url, moment] of this.moments) files.set(fileURLToPath(url), moment)
     return files
   }

@@ -20,7 +20,7 @@ import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
 /**
- * @typedef {{type: string, watched?: number, timeout?: number, text?: string, number?: number}} Order what the supervisor says
+ * @typedef {{type: string, timeout?: number, text?: string, number?: number, files?: string[], since?: number}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
  */
 
@@ -30,6 +30,8 @@ const WATCH_DELAY = 50
 const [file, ...flags] = process.argv.slice(2)
 const options = readFlags(flags)
 const control = Number(options.control)
+/** @type {import('./loads.mjs').Loads | null} */
+let loads = null
 /** @type {Promise<import('node:http').Server> | undefined} node:http is loaded by the first connection: most workers never see one */
 let http
 
@@ -55,7 +57,7 @@ function readFlags (flags) {
 }
 
 async function start () {
-  const loads = options.watch === undefined ? null : new (await import('./loads.mjs')).Loads()
+  if (options.watch !== undefined) loads = new (await import('./loads.mjs')).Loads(file)
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
@@ -66,7 +68,7 @@ async function start () {
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker)
-  setImmediate(complete, worker, loads, said)
+  setImmediate(complete, worker, said)
 }
 
 /** @param {Worker} worker */
@@ -86,9 +88,9 @@ async function hold (worker) {
 /**
  * What can wait until the first client's hello is answered, and must be there when its call comes. Other clients wait in the
  * backlog of the sockets.
- * @param {Worker} worker @param {import('./loads.mjs').Loads | null} loads @param {Order[]} said by the supervisor already
+ * @param {Worker} worker @param {Order[]} said by the supervisor already
  */
-async function complete (worker, loads, said) {
+async function complete (worker, said) {
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
   const servers = await listenAll(worker)
@@ -99,21 +101,20 @@ async function complete (worker, loads, said) {
   })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
-  if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders, said[0]?.watched ?? 0).unref()
+  if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders).unref()
 }
 
 /**
  * Tell the supervisor when what was loaded changes.
  * @param {import('./loads.mjs').Loads} loads @param {Orders} orders of the supervisor
- * @param {number} since the moment until which another worker watched, in ms since 1970
  */
-async function watchFiles (loads, orders, since) {
+async function watchFiles (loads, orders) {
   const { Watch } = await import('./watch.mjs')
-  const watch = new Watch(file, loads, tell)
+  const watch = new Watch(loads, tell)
   const { drain } = orders
-  orders.drain = (order) => drain({ ...order, watched: watch.close() })
-  orders['look further'] = () => watch.lookFurther()
-  await watch.start(since)
+  orders.drain = (order) => { watch.close(); drain(order) }
+  orders['look further'] = ({ files, since }) => watch.lookFurther(files ?? [], since ?? 0)
+  await watch.start()
 }
 
 /** @param {Worker} worker */
@@ -158,16 +159,17 @@ async function httpServer (worker) {
 /**
  * Take no more connections, finish the calls, go.
  * @param {Worker} worker @param {net.Server[]} servers
- * @param {Order} order `timeout`: until it is ended, in ms; `watched`: until when the files were watched
+ * @param {Order} order `timeout`: until it is ended, in ms
  */
-async function drain (worker, servers, { timeout, watched }) {
+async function drain (worker, servers, { timeout }) {
   if (worker.draining) return
   for (const server of servers) server.close()
   const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server, timeout))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
-  tell({ type: 'draining', watched })
+  tell({ type: 'draining' })
   await idle
   await answered
+  worker.goodbye({ reason: 'drained', message: 'The worker has answered all calls that it took.' })
   process.exit(0)
 }
 
@@ -199,7 +201,7 @@ async function crashed (worker, thrown) {
 /** The config could not be loaded. @param {unknown} thrown */
 async function failed (thrown) {
   const { startError } = await import('./errors.mjs')
-  tell({ type: 'failed', error: await startError(thrown, file) })
+  tell({ type: 'failed', error: await startError(thrown, file), elsewhere: loads?.elsewhere() })
   process.exit(1)
 }
 

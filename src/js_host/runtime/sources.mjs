@@ -14,14 +14,17 @@ export function isSource (file) {
 
 /**
  * Without packages, and without hidden directories.
- * @param {string} root @returns {string[]}
+ * @param {string} root
+ * @param {(directory: string) => void} [enter] called with each directory before it is read
+ * @returns {string[]}
  */
-export function sourcesBelow (root) {
+export function sourcesBelow (root, enter = () => {}) {
   /** @type {string[]} */
   const found = []
   const directories = [root]
   for (let seen = 0; directories.length > 0 && seen < MOST;) {
     const directory = /** @type {string} */ (directories.shift())
+    enter(directory)
     for (const entry of entriesOf(directory)) {
       seen++
       const inside = path.join(directory, entry.name)

@@ -13,8 +13,9 @@ import { isSource, sourcesBelow } from './sources.mjs'
 /** How long it must be quiet after a change of one file, and of several, until they count, in ms. */
 const QUIET = 50
 const QUIET_OF_MANY = 100
-/** A burst that does not end counts after this, in ms; and so does a file that is empty or gone, which may be half saved. */
+/** A burst that does not end counts after this, in ms: of one file, also one that is empty or gone, maybe half saved; and of several. */
 const LONGEST = 500
+const LONGEST_OF_MANY = 2000
 /** How far the clock of the file system may be behind, in ms. */
 const COARSE = 10
 /** After how many files other work gets its turn. */
@@ -22,12 +23,11 @@ const AT_ONCE = 50
 
 export class Watch {
   /**
-   * @param {string} file the config
    * @param {import('./loads.mjs').Loads} loads
    * @param {(message: {type: string, [field: string]: unknown}) => void} tell
    */
-  constructor (file, loads, tell) {
-    this.root = path.dirname(path.resolve(file))
+  constructor (loads, tell) {
+    this.root = loads.root
     this.loads = loads
     this.tell = tell
     /** @type {Map<string, string | null | undefined>} files with the code of their content; null: not there; undefined: not read yet */
@@ -38,28 +38,36 @@ export class Watch {
     this.packages = new Packages((directory) => this.tell({ type: 'changed', files: [directory] }))
     /** @type {Promise<void> | null} files are being read */
     this.reading = null
-    this.began = Date.now()
-    this.isComplete = false
     this.looksFurther = false
-    this.burstEnd = 0
+    this.burstBegan = this.burstEnd = 0
     /** @type {NodeJS.Timeout | undefined} */
     this.timer = undefined
   }
 
-  /**
-   * Begin, and tell which files have changed since they were loaded.
-   * @param {number} since the moment until which another worker watched, in ms since 1970
-   */
-  async start (since) {
+  /** Begin, and tell when the files changed that are watched from now on: maybe it was while nobody watched. */
+  async start () {
     const loaded = this.loads.files()
     for (const file of loaded.keys()) this.add(file)
-    if (!this.loads.isWhole) for (const file of sourcesBelow(this.root)) this.add(file)
     this.addPackages(path.join(this.root, 'node_modules'))
     this.loads.onLoad = (file) => this.add(file)
     await this.readAll()
-    const late = [...this.known.keys()].filter((file) => changedAt(file) >= Math.max((loaded.get(file) ?? performance.timeOrigin) - COARSE, since))
-    this.isComplete = true
-    this.tell({ type: 'watching', late, code: this.code() })
+    this.tell({ type: 'watching', ...this.changes(loaded), code: this.code() })
+  }
+
+  /**
+   * When the newest of the files changed; and the newest of those that changed after this worker had loaded them, 0 if none did.
+   * Both in ms since 1970, and `COARSE` late rather than early.
+   * @param {Map<string, number>} loaded
+   */
+  changes (loaded) {
+    let newest = 0
+    let late = 0
+    for (const file of [...this.known.keys(), ...this.packages.records()]) {
+      const at = changedAt(file) + COARSE
+      if (at > newest) newest = at
+      if (at > late && at >= (loaded.get(file) ?? performance.timeOrigin)) late = at
+    }
+    return { newest, late }
   }
 
   /** @param {string} file */
@@ -113,7 +121,7 @@ export class Watch {
     if (this.packages.heard(directory) || this.packages.heard(file)) this.directories.renew(file)
     else if (this.known.has(file)) this.burst([file])
     else if (this.directories.renew(file)) this.heardBelow(file)
-    else if (this.looksFurther && isSource(file)) this.burst([file])
+    else if (this.looksFurther) this.burst(isSource(file) ? [file] : this.sourcesBelow(file))
   }
 
   /** @param {string} directory which came or went whole */
@@ -124,8 +132,9 @@ export class Watch {
   /** @param {string[]} files */
   burst (files) {
     if (files.length === 0) return
-    if (this.dirty.size === 0) this.burstEnd = performance.now() + LONGEST
+    if (this.dirty.size === 0) this.burstBegan = performance.now()
     for (const file of files) this.dirty.add(file)
+    this.burstEnd = this.burstBegan + (this.dirty.size > 1 ? LONGEST_OF_MANY : LONGEST)
     this.wait()
   }
 
@@ -152,29 +161,32 @@ export class Watch {
     return now !== before
   }
 
-  /** The code of now does not start: what mends it may be a file that was never loaded. */
-  lookFurther () {
-    if (this.looksFurther) return
+  /**
+   * The code of now does not start: what mends it may be a file that was never loaded.
+   * @param {string[]} files what the worker that failed has loaded from elsewhere
+   * @param {number} since when it began, in ms since 1970
+   */
+  lookFurther (files, since) {
     this.looksFurther = true
-    for (const file of sourcesBelow(this.root)) {
-      if (!this.known.has(file)) this.add(file)
+    for (const file of [...this.sourcesBelow(this.root), ...files]) {
+      if (this.known.has(file) || changedAt(file) + COARSE < since) this.add(file)
+      else this.burst([file]) // it may have been mended while nobody looked
+      this.directories.watch(path.dirname(file))
     }
   }
 
-  /**
-   * Tell all that has changed until now, also what the system has not told yet, and end.
-   * @returns {number} the moment until which all was told, in ms since 1970; 0 if that was not begun
-   */
+  /** The source files below a directory, which is watched from now on with all in it. @param {string} directory */
+  sourcesBelow (directory) {
+    if (path.basename(directory).startsWith('.') || !fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return []
+    return sourcesBelow(directory, (inside) => this.directories.watch(inside))
+  }
+
+  /** End. What has not been told will be found by the worker that has loaded these files anew. */
   close () {
     clearTimeout(this.timer)
-    this.burstEnd = 0
-    const until = Date.now() - COARSE
-    for (const file of this.known.keys()) if (changedAt(file) >= this.began - COARSE) this.dirty.add(file)
-    this.look()
     this.loads.onLoad = () => {}
     this.packages.close()
     this.directories.close()
-    return this.isComplete ? until : 0
   }
 }
 

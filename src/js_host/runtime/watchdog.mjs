@@ -3,7 +3,7 @@
 // It ends the process when the supervisor is gone, and when a function has blocked the event loop beyond its deadline.
 
 import { Worker as Thread } from 'node:worker_threads'
-import { NEAREST, RUNNING } from './worker.mjs'
+import { LEAVING, NEAREST, RUNNING } from './worker.mjs'
 
 /** How many connections the watchdog can say goodbye to; further ones just see theirs close. */
 const SEATS = 4096
@@ -13,14 +13,14 @@ const SILENT = -1
 export class Watchdog {
   /** @param {number} control the descriptor that is read until it ends: then the supervisor is gone */
   constructor (control) {
-    this.cells = new Float64Array(new SharedArrayBuffer(16))
+    this.cells = new Float64Array(new SharedArrayBuffer(24))
     /** The descriptor of each client's socket, where a goodbye may be written. */
     this.seats = new Int32Array(new SharedArrayBuffer(4 * SEATS)).fill(SILENT)
     /** @type {number[]} */
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
-      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, SILENT },
+      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, LEAVING, SILENT },
       stdin: false,
       execArgv: [],
       env: process.env

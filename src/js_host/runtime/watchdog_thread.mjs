@@ -10,7 +10,7 @@ const GRACE = 100
 /** How long the main thread may take to show its stack, in ms: native code can not be interrupted. */
 const STACK_TIMEOUT = 150
 
-const { control, cells, seats, origin, RUNNING, NEAREST, SILENT } = workerData
+const { control, cells, seats, origin, RUNNING, NEAREST, LEAVING, SILENT } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */
@@ -33,6 +33,12 @@ function hear (message) {
 }
 
 const ticker = setInterval(look, TICK)
+
+/** @param {{type: string}} order */
+function hear (order) {
+  if (order.type === 'drain') cells[LEAVING] = 1 // who asks later must not get an answer by code that has been replaced
+  port.postMessage({ control: order })
+}
 
 /** Is the event loop stuck beyond what its calls may take? */
 function look () {

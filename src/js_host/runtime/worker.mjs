@@ -20,6 +20,8 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export const RUNNING = 0
 /** Cell: the nearest deadline of the calls that wait for a promise, or an earlier moment; 0 while there are none. */
 export const NEAREST = 1
+/** Cell: 1 as soon as the supervisor has said that this worker is to drain, also while the event loop is blocked. */
+export const LEAVING = 2
 
 /** @typedef {import('./functions.mjs').Call} Call @typedef {(call: Call) => void} OnDeadline */
 
@@ -38,7 +40,7 @@ export class Worker {
     /** @type {import('./watchdog.mjs').Watchdog | null} */
     this.watchdog = null
     /** @type {Float64Array<ArrayBufferLike>} what the watchdog's thread sees of this one */
-    this.cells = new Float64Array(2)
+    this.cells = new Float64Array(3)
     /** @type {Set<import('./connection.mjs').Connection>} */
     this.connections = new Set()
     /** @type {Map<Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
@@ -155,6 +157,11 @@ export class Worker {
     this.cells[NEAREST] = nearest === Infinity ? 0 : nearest
   }
 
+  /** Whether other workers have its calls from now on. */
+  get takesNoCalls () {
+    return this.draining || this.cells[LEAVING] !== 0
+  }
+
   /** Names of the functions that have not ended: one of them is behind what happens to the process now. */
   inFlight () {
     if (this.running !== null) return [this.running.name]
@@ -196,7 +203,7 @@ export class Worker {
   /** Tell every client, also those that come later. @param {string} text */
   warn (text) {
     this.warning = text
-    for (const connection of this.connections) connection.write(warningFrame(text))
+    for (const connection of this.connections) if (connection.greeted) connection.write(warningFrame(text)) // others: after the hello
   }
 
   /** Tell every client what becomes of its calls. @param {{reason: string, message: string, [field: string]: unknown}} bye */
