@@ -26,16 +26,11 @@ supervisor.on('data', (text) => {
 supervisor.on('error', die)
 supervisor.on('close', die)
 
-/** @param {{type: string, number?: number}} message */
-function hear (message) {
-  if (message.type === 'pulse') writeAll(control, Buffer.from(JSON.stringify(message) + '\n')) // however busy the main thread is
-  else port.postMessage({ control: message })
-}
-
 const ticker = setInterval(look, TICK)
 
-/** @param {{type: string}} order */
+/** @param {{type: string, number?: number}} order */
 function hear (order) {
+  if (order.type === 'pulse') return writeAll(control, Buffer.from(JSON.stringify(order) + '\n')) // however busy the main thread is
   if (order.type === 'drain') cells[LEAVING] = 1 // who asks later must not get an answer by code that has been replaced
   port.postMessage({ control: order })
 }
