@@ -38,6 +38,7 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
+process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
 const records = new Records((line) => process.stdout.write(line))
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 await start().catch(failed)
