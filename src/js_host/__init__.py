@@ -12,14 +12,21 @@ they are first used.
 
 __version__ = "1.0.0"
 
-__all__ = ["Function", "JSHost", "__version__"]
+__all__ = ["AsyncFunction", "AsyncJSHost", "Function", "JSHost", "__version__"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .async_function import AsyncFunction
+    from .async_js_host import AsyncJSHost
     from .function import Function
     from .js_host import JSHost
 
-_HOMES = {"Function": "function", "JSHost": "js_host"}
+_HOMES = {
+    "AsyncFunction": "async_function",
+    "AsyncJSHost": "async_js_host",
+    "Function": "function",
+    "JSHost": "js_host",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from .conf import settings
-from .exceptions import ConfigError, FunctionError
+from .exceptions import ConfigError, FunctionError, HostWarning
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -11,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from typing import Any, Generic, Self, TypeVar, overload
 
+    from ._client.turns import OnError
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
+    from .async_js_host import AsyncJSHost
     from .js_host import JSHost
 
     T = TypeVar("T")
@@ -28,32 +32,20 @@ else:
             return cls
 
 
-__all__ = ["Function", "Response"]
+__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "given"]
 
-_NOTHING = object()
+#: Stands for data that was not given.
+NOTHING = object()
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
 
 
-class Function(Base[T]):
-    """A function that a host's config offers, under its name there.
-
-        double = Function("double", timeout=2)
-        double(number=20)           # 40: the JavaScript value, decoded
-        double.call(number=20)      # '40': the same as text
-
-    `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
-    on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
-    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
-    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
-    pydantic model.
-
-    Each may be given as an attribute of a subclass instead.
-    """
+class FunctionBase(Base[T]):
+    """What Function and AsyncFunction have in common: all but the calling."""
 
     name: str | None = None
-    host: JSHost | None = None
+    host: object = None
     timeout: float | None = None
     exception_cls: type[Exception] | None = None
     returns: object = None
@@ -63,9 +55,9 @@ class Function(Base[T]):
 
         @overload
         def __init__(
-            self: Function[Any],
+            self: FunctionBase[Any],
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
         ) -> None: ...
@@ -73,7 +65,7 @@ class Function(Base[T]):
         def __init__(
             self,
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
             *,
@@ -81,9 +73,9 @@ class Function(Base[T]):
         ) -> None: ...
         @overload
         def __init__(
-            self: Function[Any],
+            self: FunctionBase[Any],
             name: str | None = None,
-            host: JSHost | None = None,
+            host: JSHost | AsyncJSHost | None = None,
             timeout: float | None = None,
             exception_cls: type[Exception] | None = None,
             *,
@@ -93,7 +85,7 @@ class Function(Base[T]):
     def __init__(
         self,
         name: str | None = None,
-        host: JSHost | None = None,
+        host: JSHost | AsyncJSHost | None = None,
         timeout: float | None = None,
         exception_cls: type[Exception] | None = None,
         *,
@@ -102,7 +94,7 @@ class Function(Base[T]):
         if name is not None:
             self.name = name
         if host is not None:
-            self.host = host
+            self.host = self._taken(host)
         if timeout is not None:
             self.timeout = timeout
         if exception_cls is not None:
@@ -115,87 +107,6 @@ class Function(Base[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
-
-    def __call__(self, data: object = _NOTHING, /, **fields: object) -> T:
-        """Call the function and return its result, decoded.
-
-        One positional argument is the data itself; keywords become the data object. Raises FunctionError if
-        the JavaScript throws, FunctionTimeout if it takes too long, and the other errors of `js_host.exceptions`.
-        """
-        return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
-
-    def call(self, data: object = _NOTHING, /, **fields: object) -> str:
-        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
-        from ._wire import results
-
-        return self._run(data, fields, results.text)  # type: ignore[no-any-return]
-
-    def send_request(self, data: object = _NOTHING, /, **fields: object) -> Response:
-        """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
-        return self._run(data, fields, Response)  # type: ignore[no-any-return]
-
-    def stream(self, data: object = _NOTHING, /, **fields: object) -> Generator[T, None, None]:
-        """Call the function and give its result in parts, as they come.
-
-            for chunk in page.stream(url="/"):
-                response.write(chunk)
-
-        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
-        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
-        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
-        """
-        value = fields if data is _NOTHING else _data(data, fields)
-        host = self.host or self.get_host()
-        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
-        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
-
-    def map(
-        self,
-        rows: Iterable[object],
-        *,
-        window: int | None = None,
-        ordered: bool = True,
-        return_exceptions: bool = False,
-        progress: bool | str = False,
-    ) -> Generator[T, None, None]:
-        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
-
-            for html in render_page.map(pages):
-                ...
-
-            dict(zip(names, shout.map(names)))
-
-        `rows` may be any iterable, also an endless one: each row is the data of one call, like the one argument of
-        `function(row)`. It is read in this thread as results are taken, never further ahead of them than the window.
-        `window` is how many calls one worker is given at a time. By default it begins at 16 and follows the calls: tiny
-        ones go out by the hundred, slow ones stay balanced between the workers. With `ordered=False` results are
-        given as they come.
-
-        A call that fails raises, at its turn, what calling the function does, and ends the map; with
-        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
-        each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
-        calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
-        """
-        if window is not None and (type(window) is not int or window < 1):
-            raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
-        decode = self._decode or self._decoder()
-        host, iterator = self.host or self.get_host(), iter(rows)
-
-        def on_error(error: Exception) -> object:
-            found = self._own(error)
-            if return_exceptions:
-                return found
-            raise found
-
-        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
-        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
-            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
-        )
-        if not progress:
-            return results
-        from .utils.progress import with_progress
-
-        return with_progress(results, rows, progress)
 
     def with_options(
         self,
@@ -228,14 +139,6 @@ class Function(Base[T]):
             other._key = number_of(key)
         return other
 
-    def get_host(self) -> JSHost:
-        """The host that has the function: the one it was given, or the default host."""
-        if self.host is None:
-            from .host import host
-
-            self.host = host
-        return self.host
-
     def get_name(self) -> str:
         """The name in the config."""
         return self._name.decode()
@@ -244,8 +147,160 @@ class Function(Base[T]):
         """How many seconds a call may take; None for no limit."""
         return settings.FUNCTION_TIMEOUT if self.timeout is None else self.timeout
 
+    def _taken(self, host: JSHost | AsyncJSHost) -> object:
+        """The host that was given, as this kind of function uses it."""
+        return host
+
+    def _on_error(self, return_exceptions: bool) -> OnError:
+        """What to do with the error of a row: raise it as the caller is to see it, or give it as the result."""
+
+        def on_error(error: Exception) -> object:
+            found = self._own(error)
+            if return_exceptions:
+                return found
+            raise found
+
+        return on_error
+
+    def _own(self, error: Exception) -> Exception:
+        """The error that the caller is to see."""
+        if self.exception_cls is None or not isinstance(error, FunctionError):
+            return error
+        own = self.exception_cls(str(error))
+        own.__cause__ = error
+        return own
+
+    def _decoder(self) -> Decoder:
+        from ._wire import results
+
+        self._decode = results.value if self.returns is None else results.typed(self.returns)
+        return self._decode
+
+
+class Function(FunctionBase[T]):
+    """A function that a host's config offers, under its name there.
+
+        double = Function("double", timeout=2)
+        double(number=20)           # 40: the JavaScript value, decoded
+        double.call(number=20)      # '40': the same as text
+
+    `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
+    on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
+    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
+    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
+    pydantic model.
+
+    Each may be given as an attribute of a subclass instead.
+    """
+
+    host: JSHost | None = None
+
+    def __call__(self, data: object = NOTHING, /, **fields: object) -> T:
+        """Call the function and return its result, decoded.
+
+        One positional argument is the data itself; keywords become the data object. Raises FunctionError if
+        the JavaScript throws, FunctionTimeout if it takes too long, and the other errors of `js_host.exceptions`.
+        """
+        return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
+
+    def call(self, data: object = NOTHING, /, **fields: object) -> str:
+        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
+        from ._wire import results
+
+        return self._run(data, fields, results.text)  # type: ignore[no-any-return]
+
+    def send_request(self, data: object = NOTHING, /, **fields: object) -> Response:
+        """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
+        return self._run(data, fields, Response)  # type: ignore[no-any-return]
+
+    def stream(self, data: object = NOTHING, /, **fields: object) -> Generator[T, None, None]:
+        """Call the function and give its result in parts, as they come.
+
+            for chunk in page.stream(url="/"):
+                response.write(chunk)
+
+        The function returns an (async) generator, an async iterable, or a Node or web stream; what another one
+        returns is the only part. The JavaScript goes no faster than the parts are taken. `close()`, or leaving the
+        loop, ends it at once. The timeout is for each part. Raises what calling does, also between parts.
+        """
+        value = fields if data is NOTHING else given(data, fields)
+        host = self.host or self.get_host()
+        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
+
+    def map(
+        self,
+        rows: Iterable[object],
+        *,
+        window: int | None = None,
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        progress: bool | str = False,
+    ) -> Generator[T, None, None]:
+        """Call the function for each of the rows, many calls at once on all workers, and give the results in order.
+
+            for html in render_page.map(pages):
+                ...
+
+            dict(zip(names, shout.map(names)))
+
+        `rows` may be any iterable, also an endless one: each row is the data of one call, like the one argument of
+        `function(row)`. It is read in this thread as results are taken, never further ahead of them than the window.
+        `window` is how many calls one worker is given at a time. By default it begins at 16 and follows the calls: tiny
+        ones go out by the hundred, slow ones stay balanced between the workers. With `ordered=False` results are
+        given as they come.
+
+        A call that fails raises, at its turn, what calling the function does, and ends the map; with
+        `return_exceptions=True` the exception is given in place of its result, and the map goes on. The timeout is for
+        each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
+        calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
+        """
+        check_window(window)
+        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
+        host, iterator = self.host or self.get_host(), iter(rows)
+        host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
+        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
+            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
+        )
+        if not progress:
+            return results
+        from .utils.progress import with_progress
+
+        return with_progress(results, rows, progress)
+
+    def get_host(self) -> JSHost:
+        """The host that has the function: the one it was given, or the default host."""
+        if self.host is None:
+            from .host import host
+
+            self.host = host
+        return self.host
+
+    def _taken(self, host: JSHost | AsyncJSHost) -> JSHost:
+        if hasattr(host, "__aenter__"):
+            raise ConfigError(f"{host!r} is for AsyncFunction; a Function needs a JSHost.")
+        return host
+
+    def _decoder(self) -> Decoder:
+        # Once for each function, so that it costs the calls nothing.
+        if "asyncio" in sys.modules:
+            self._warn_in_a_loop()
+        return super()._decoder()
+
+    def _warn_in_a_loop(self) -> None:
+        from asyncio import _get_running_loop
+
+        loop = _get_running_loop()
+        if loop is not None and loop.get_debug():
+            from warnings import warn
+
+            from ._client.pool import levels_up
+
+            message = f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction."
+            warn(message, HostWarning, stacklevel=levels_up())
+
     def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
-        value = fields if data is _NOTHING else _data(data, fields)
+        value = fields if data is NOTHING else given(data, fields)
         host = self.host or self.get_host()
         values = settings.current or settings.read()
         if values["VERBOSITY"] >= FUNCTION_CALL:
@@ -264,20 +319,6 @@ class Function(Base[T]):
             yield from parts
         except FunctionError as error:
             raise self.exception_cls(str(error)) from error
-
-    def _own(self, error: Exception) -> Exception:
-        """The error that the caller is to see."""
-        if self.exception_cls is None or not isinstance(error, FunctionError):
-            return error
-        own = self.exception_cls(str(error))
-        own.__cause__ = error
-        return own
-
-    def _decoder(self) -> Decoder:
-        from ._wire import results
-
-        self._decode = results.value if self.returns is None else results.typed(self.returns)
-        return self._decode
 
 
 class Response:
@@ -303,10 +344,17 @@ class Response:
         return self.value
 
 
-def _data(data: object, fields: dict[str, object]) -> object:
+def given(data: object, fields: dict[str, object]) -> object:
+    """The data of a call that was given as one argument."""
     if fields:
         raise TypeError("Give the data as one positional argument or as keywords, not both.")
     return data
+
+
+def check_window(window: object) -> None:
+    """Raise ConfigError for what is no window of a map."""
+    if window is not None and (type(window) is not int or window < 1):
+        raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
 
 
 def _checked_name(name: object) -> bytes:

@@ -116,7 +116,7 @@ class JSHost:
     ) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            raise _too_late(name, timeout)
+            raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.call(name, value, timeout, decode, key)
 
@@ -125,7 +125,7 @@ class JSHost:
     ) -> Generator[object, None, None]:
         """The same for a result in parts. `Function.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            raise _too_late(name, timeout)
+            raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
 
@@ -143,7 +143,7 @@ class JSHost:
     ) -> Generator[object, None, None]:
         """The same for many rows. `Function.map` is the comfortable way."""
         if timeout is not None and not timeout > 0:
-            raise _too_late(name, timeout)
+            raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.map(name, rows, timeout, decode, on_error, key, window=window, ordered=ordered)
 
@@ -377,5 +377,6 @@ class JSHost:
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout)
 
 
-def _too_late(name: bytes, timeout: float) -> FunctionTimeout:
+def too_late(name: bytes, timeout: float) -> FunctionTimeout:
+    """The error for a call that was given no time."""
     return FunctionTimeout(f"{name.decode()} was given {timeout} s: its deadline had passed.", maybe_executed=False)

@@ -39,6 +39,7 @@ def test_a_hundred_megabytes_cross_each_way(host: Any) -> None:
     assert size("x" * HUGE) == HUGE
     assert len(text(HUGE)) == HUGE
     assert data(HUGE) == b"\7" * HUGE
+    assert size("the connection goes on") == 22
 
 
 def test_the_limit_holds_to_the_byte_both_ways(host: Any) -> None:

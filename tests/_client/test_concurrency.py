@@ -86,7 +86,7 @@ def test_the_deadline_counts_the_waiting(start: Any, wait_for: Any) -> None:
     host = start(concurrency=1)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(host.function("work"), 600)
-        wait_for(lambda: host._link._gate.line.counts[0])
+        wait_for(lambda: host._link.gate.line.counts[0])
         before = time.monotonic()
         with pytest.raises(FunctionTimeout, match="No worker had room for the call") as caught:
             host.function("work", timeout=0.1)(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import subprocess
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from js_host._client.http import HttpLink
 from js_host._client.pool import Pool
+from js_host.async_js_host import AsyncJSHost
 from js_host.conf import settings
 from js_host.exceptions import (
     ConnectionError,
@@ -178,6 +180,39 @@ def test_a_bare_host_upgrades(run: Any) -> None:
     with JSHost(root_url=run(settings.get_path_to_bin()).url) as host:
         assert host.function("greet")(name="you") == "Hello, you! 世界"
         assert isinstance(host._link, Pool)
+
+
+def test_from_an_event_loop_a_host_is_called_over_http_or_after_the_upgrade(run: Any, original: str) -> None:
+    async def main(url: str) -> None:
+        async with AsyncJSHost(root_url=url) as host:
+            greet, count = host.function("greet"), host.function("count")
+            assert await greet.call(name="ü") == "Hello, ü! 世界"
+            assert [part async for part in greet.stream(name="you")] == ["Hello, you! 世界"]
+            assert [int(n) async for n in count.map({"n": n} for n in range(20))] == list(range(1, 21))
+            with pytest.raises(FunctionError, match="no good"):
+                await host.function("fail")()
+            with pytest.raises(FunctionTimeout):
+                await host.function("never", timeout=0.2)()
+            found = await asyncio.gather(*(greet(name=n) for n in range(50)))
+            assert found == [f"Hello, {n}! 世界" for n in range(50)]
+
+    asyncio.run(main(run(original).url))
+    asyncio.run(main(run(settings.get_path_to_bin()).url))
+
+
+def test_from_an_event_loop_a_host_that_ends_is_a_connection_error_and_nothing_ran(run: Any) -> None:
+    program = run(settings.get_path_to_bin())
+
+    async def main() -> None:
+        async with AsyncJSHost(root_url=program.url) as host:
+            greet = host.function("greet")
+            assert await greet(name="a") == "Hello, a! 世界"
+            program.close()  # the loop does not see it
+            with pytest.raises(ConnectionError) as caught:
+                await greet(name="b")
+            assert not caught.value.maybe_executed
+
+    asyncio.run(main())
 
 
 def test_a_host_that_ends_is_a_connection_error_and_nothing_ran(run: Any) -> None:

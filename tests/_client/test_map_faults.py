@@ -26,6 +26,7 @@ FAULTS = """
 module.exports = { port: 0, functions: {
   echo: (n) => n,
   pid: () => process.pid,
+  never: () => new Promise(() => {}),
   die: (n) => { if (n === 50) process.kill(process.pid, 'SIGKILL'); return n },
   dieLater: async (n) => {
     await new Promise((resolve) => setTimeout(resolve, 5))
@@ -240,3 +241,20 @@ def test_a_map_after_a_fork_does_not_speak_on_the_connections_of_its_parent(faul
         os._exit(0 if ok else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert list(running) == list(range(1, 1000))
+
+
+def test_an_interrupt_while_results_are_awaited_ends_the_map_at_once(faulty: Any) -> None:
+    host = faulty()
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            list(host.function("never").map(range(100)))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert all(not lane.connections for lane in host._link.lanes)
+    assert host.function("echo")(1) == 1

@@ -10,7 +10,7 @@ from .routing import Line, Visit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .routing import Way
 
@@ -28,20 +28,31 @@ class Gate:
     def passing(self, ways: Sequence[Way], key: int | None, timeout: float | None) -> Iterator[int]:
         """Wait for room, at most `timeout` seconds, and keep it: gives the number of the worker."""
         woken = threading.Event()
-        visit = Visit(key, woken)
-        with self._lock:
-            self.line.enter(visit, ways)
+        visit = self.enter(ways, key, woken.set)
         try:
             if visit.worker is None and not woken.wait(timeout):
-                raise FunctionTimeout("No worker had room for the call before the deadline.", maybe_executed=False)
+                raise no_room()
             assert visit.worker is not None
             yield visit.worker
         finally:
-            self._leave(visit, len(ways))
+            self.leave(visit, len(ways))
 
-    def _leave(self, visit: Visit, workers: int) -> None:
+    def enter(self, ways: Sequence[Way], key: int | None, wake: Callable[[], object]) -> Visit:
+        """Stand in line. `wake` is called, from any thread, when there is room; not if there is at once."""
+        visit = Visit(key, wake)
+        with self._lock:
+            self.line.enter(visit, ways)
+        return visit
+
+    def leave(self, visit: Visit, workers: int) -> None:
+        """The call has ended, or waits no more: let the next one in."""
         with self._lock:
             next_one = self.line.leave(visit, workers)
         if next_one is not None:
-            assert isinstance(next_one.wake, threading.Event)
-            next_one.wake.set()
+            assert callable(next_one.wake)
+            next_one.wake()
+
+
+def no_room() -> FunctionTimeout:
+    """The error for who waited in vain."""
+    return FunctionTimeout("No worker had room for the call before the deadline.", maybe_executed=False)

@@ -23,10 +23,12 @@ from ..exceptions import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Generator, Iterator
 
     from .._wire.results import Decoder
     from .address import Address
+    from .aio_http import AsyncHttp
     from .turns import OnError
 
 JSON = "application/json"
@@ -39,6 +41,8 @@ class HttpLink:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._idle: deque[_Connection] = deque()
+        #: The same for event loops: see `aio_pool`.
+        self.loops: dict[AbstractEventLoop, AsyncHttp] = {}
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None

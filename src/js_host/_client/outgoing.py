@@ -57,3 +57,22 @@ class Outgoing:
                 rest.insert(0, id)
                 left -= len(frames.get(id, b""))
         return rest
+
+
+def grouped(parts: list[Buffer], small: int) -> Sequence[Buffer]:
+    """The same bytes in as few parts as can be had without copying large ones, which are over `small` bytes."""
+    if sum(map(len, parts)) < small * 16:
+        return (b"".join(parts),)
+    groups: list[Buffer] = []
+    together: list[Buffer] = []
+    for part in parts:
+        if len(part) < small:
+            together.append(part)
+            continue
+        if together:
+            groups.append(b"".join(together))
+            together = []
+        groups.append(part)
+    if together:
+        groups.append(b"".join(together))
+    return groups

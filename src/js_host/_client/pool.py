@@ -17,12 +17,14 @@ from .sync import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable, Generator, Iterator, Sequence
     from typing import Protocol
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
     from .address import Address
+    from .aio_pool import AsyncPool
     from .gate import Gate
     from .turns import OnError
 
@@ -99,7 +101,7 @@ class Lane:
         from warnings import warn
 
         while connection.warnings:
-            warn(connection.warnings.pop(), HostWarning, stacklevel=_levels_up())
+            warn(connection.warnings.pop(), HostWarning, stacklevel=levels_up())
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
@@ -131,6 +133,9 @@ class Pool:
     answers; `token` is said in each handshake. `gate` limits the calls that a worker is given at a time.
     """
 
+    #: Whether `renew` has anything to do, which may take a while.
+    is_held = False
+
     def __init__(
         self,
         lanes: Sequence[Lane],
@@ -142,10 +147,12 @@ class Pool:
     ) -> None:
         self.lanes = list(lanes)
         self._explain = explain
-        self._spin = SPIN if spin and can_spin() else 0.0
-        self._token = token
-        self._gate = gate
+        self.spin = SPIN if spin and can_spin() else 0.0
+        self.gate = gate
+        self.token = token
         self.is_closed = False
+        #: The connections of event loops to the same workers: see `aio_pool`.
+        self.loops: dict[AbstractEventLoop, AsyncPool] = {}
         _pools.add(self)
 
     def call(
@@ -155,10 +162,10 @@ class Pool:
 
         A call that certainly did not run is tried again; one that may have run never is.
         """
-        if self._gate is None:
+        if self.gate is None:
             return self._call(name, value, timeout, decode, key)
         deadline = None if timeout is None else monotonic() + timeout
-        with self._gate.passing(self.lanes, key, timeout) as worker:
+        with self.gate.passing(self.lanes, key, timeout) as worker:
             return self._call(name, value, _left(deadline), decode, worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
@@ -202,10 +209,10 @@ class Pool:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
         """Call a function and give the parts of its result as they are asked for, on a connection of its own."""
-        if self._gate is None:
+        if self.gate is None:
             yield from self._stream(name, value, timeout, decode, key)
             return
-        with self._gate.passing(self.lanes, key, timeout) as worker:
+        with self.gate.passing(self.lanes, key, timeout) as worker:
             yield from self._stream(name, value, timeout, decode, worker)
 
     def _stream(
@@ -243,13 +250,13 @@ class Pool:
         from .bulk import Bulk  # late: most programs never need it
 
         return Bulk(
-            self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self._spin
+            self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self.spin
         ).results()
 
     @property
     def concurrency(self) -> int | None:
         """How many calls a worker is given at a time; None for any."""
-        return self._gate.line.concurrency if self._gate else None
+        return self.gate.line.concurrency if self.gate else None
 
     def use(self, lanes: Sequence[Lane]) -> None:
         """Go to other workers from now on."""
@@ -278,6 +285,8 @@ class Pool:
         self.is_closed = True
         for lane in self.lanes:
             lane.close()
+        for loop in tuple(self.loops):
+            self.loops.pop(loop).close_from_anywhere()
 
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
         connection = self.reach(lane, timeout)
@@ -290,7 +299,7 @@ class Pool:
         if self.is_closed:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
-        return self._begun(lane) or Connection.reach(lane.address, limit, spin=self._spin, token=self._token)
+        return self._begun(lane) or Connection.reach(lane.address, limit, spin=self.spin, token=self.token)
 
     def renew(self) -> bool:
         """Make sure that the host is there. Returns whether its workers are others now."""
@@ -303,19 +312,22 @@ class Pool:
         except IndexError:
             pass
         descriptor = lane.slot.take_connection() if lane.slot else None
-        return None if descriptor is None else Connection.begin(descriptor, spin=self._spin, token=self._token)
+        return None if descriptor is None else Connection.begin(descriptor, spin=self.spin, token=self.token)
 
     def reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
-        known = self._explain and self._explain(lane, connection.hello.pid)
-        return known or error
+        return self.explain(lane, connection.hello.pid) or error
+
+    def explain(self, lane: Lane, pid: int = 0) -> JSHostError | None:
+        """The error that says why the worker of that process id was lost; without one, why none can be reached."""
+        return self._explain(lane, pid) if self._explain else None
 
     def failure(self, lane: Lane) -> JSHostError | None:
         """The error that says why the worker can not be reached."""
-        return self._explain(lane, 0) if self._explain else None
+        return self.explain(lane)
 
 
-def _levels_up() -> int:
+def levels_up() -> int:
     """How many levels above our caller the program is that called us: a warning is for its line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

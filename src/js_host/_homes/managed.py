@@ -125,6 +125,8 @@ class ManagedHome:
 class _ManagedPool(Pool):
     """A pool that makes sure of the lease before it opens connections."""
 
+    is_held = True
+
     def __init__(self, home: ManagedHome, calls: CallOptions) -> None:
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home

@@ -12,7 +12,7 @@ from ..exceptions import UnexpectedResponse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     Buffer = bytes | bytearray | memoryview
 
@@ -163,6 +163,22 @@ class FrameReader:
         if found == id and kind == RESULT and length == count - HEADER_SIZE and length <= self.limit:
             return self._view[HEADER_SIZE:count]
         return None
+
+    def small_results(self) -> Iterator[tuple[int, memoryview]]:
+        """The ids and bodies of the plain results that come first in what was read; each is to be decoded at once."""
+        buffer, view, limit = self._buffer, self._view, self.limit
+        start, end = self._start, self.end
+        while end - start >= HEADER_SIZE:
+            length, id, kind = _unpack_start(buffer, start)
+            stop = start + HEADER_SIZE + length
+            if kind != RESULT or stop > end or length > limit:
+                break
+            if stop == end:
+                self._start = self.end = 0
+            else:
+                self._start = stop
+            yield id, view[start + HEADER_SIZE : stop]
+            start = stop
 
     def received(self, count: int) -> Frame | None:
         """Take note that `count` bytes were written into the buffer; return a frame if one is complete."""

@@ -6,12 +6,20 @@ from ..exceptions import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any, TypeVar
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from typing import Any, Protocol, Self, TypeVar
 
     T = TypeVar("T")
 
-__all__ = ["with_progress"]
+    class AsyncResults(Protocol):
+        """An async iterator that can be closed."""
+
+        def __aiter__(self) -> Self: ...
+        async def __anext__(self) -> Any: ...
+        async def aclose(self) -> None: ...
+
+
+__all__ = ["with_async_progress", "with_progress"]
 
 
 def with_progress(results: Generator[T, None, None], rows: object, progress: bool | str) -> Generator[T, None, None]:
@@ -19,12 +27,22 @@ def with_progress(results: Generator[T, None, None], rows: object, progress: boo
 
     Raises ConfigError where tqdm is not installed.
     """
+    return _counted(results, _bar(rows, progress))
+
+
+def with_async_progress(results: AsyncResults, rows: object, progress: bool | str) -> AsyncGenerator[Any, None]:
+    """The same for results in an event loop."""
+    return _counted_async(results, _bar(rows, progress))
+
+
+def _bar(rows: object, progress: bool | str) -> Callable[[], Any]:
+    """What makes the bar, when the first result is wanted."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
         message = "progress needs tqdm, which is not installed. Install it: pip install tqdm"
         raise ConfigError(message) from None
-    return _counted(results, tqdm, _length(rows), progress if isinstance(progress, str) else None)
+    return lambda: tqdm(total=_length(rows), desc=progress if isinstance(progress, str) else None)
 
 
 def _length(rows: Any) -> int | None:
@@ -35,10 +53,8 @@ def _length(rows: Any) -> int | None:
         return None
 
 
-def _counted(
-    results: Generator[T, None, None], tqdm: Any, total: int | None, text: str | None
-) -> Generator[T, None, None]:
-    bar = tqdm(total=total, desc=text)
+def _counted(results: Generator[T, None, None], begin: Callable[[], Any]) -> Generator[T, None, None]:
+    bar = begin()
     try:
         for result in results:
             bar.update()
@@ -46,3 +62,14 @@ def _counted(
     finally:
         bar.close()
         results.close()
+
+
+async def _counted_async(results: AsyncResults, begin: Callable[[], Any]) -> AsyncGenerator[Any, None]:
+    bar = begin()
+    try:
+        async for result in results:
+            bar.update()
+            yield result
+    finally:
+        bar.close()
+        await results.aclose()

@@ -1,0 +1,324 @@
+"""Many calls of one function at once in an event loop, over all workers: the deeds of `AsyncFunction.map`.
+
+The calls go over the connections that the loop has anyway. There is no task and no future for a row: each tells the map
+when it has ended. How many a worker is given is decided in `window.py`, whose result is given next in `turns.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from math import inf
+from time import monotonic
+
+from .._wire.frames import ERROR, PATIENT, RESULT
+from .._wire.messages import Stopping
+from .._wire.values import encode
+from ..exceptions import ConnectionError, JSHostError, WorkerDied
+from .aio_calls import Pending
+from .aio_rows import NO_ROW, RowSource
+from .channel import LONGEST, NotSent
+from .pool import ATTEMPTS
+from .turns import AsTheyCome, Failed, InOrder, ids
+from .window import MOST, Window, run_length
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future, Task
+    from collections.abc import Sequence
+
+    from .._wire.frames import Buffer, Frame
+    from .._wire.results import Decoder
+    from .._wire.rich import Attachments
+    from .aio import AsyncConnection
+    from .aio_pool import AsyncLane, AsyncPool
+
+__all__ = ["AsyncMap"]
+
+#: Rows are taken for so long, in seconds, before others of the loop have their turn.
+TAKING = 1e-3
+
+
+class Way:
+    """The way to one worker: its window, and what of the map is under way there."""
+
+    __slots__ = ("answered", "calls", "failures", "lane", "opening", "read", "size", "window")
+
+    def __init__(self, lane: AsyncLane, window: Window) -> None:
+        self.lane = lane
+        self.window = window
+        self.calls = 0
+        #: The bytes of the data under way.
+        self.size = 0
+        #: How many answers have come that the window does not know of, and their bytes.
+        self.answered = self.read = 0
+        self.opening: Task[None] | None = None
+        #: How often the worker was asked in vain.
+        self.failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls may begin there."""
+        connection = self.lane.connection
+        return connection is not None and connection.is_open
+
+    def room(self) -> int:
+        """How many more calls the worker may be given."""
+        return self.window.room(self.calls, self.size) if self.is_open else 0
+
+    def settle(self, now: float) -> None:
+        """Tell the window of the answers that have come."""
+        if self.answered:
+            self.window.answered(self.answered, self.read, now)
+            self.answered = self.read = self.failures = 0
+
+
+class Row(Pending):
+    """The call for one row. `turn` is the number of its result."""
+
+    __slots__ = ("_map", "_pid", "_tries", "_way", "turn")
+
+    def __init__(self, map: AsyncMap, turn: int, text: bytes, attachments: Attachments | None) -> None:
+        # What super().__init__ does, without the call: rows come by the thousand.
+        self.name = map.name
+        self.text = text
+        self.attachments = attachments
+        self.timeout = map.timeout
+        self.flags = PATIENT
+        self.id = self.end = 0
+        self.deadline = map.deadline
+        self.performer = self.context = None
+        self._map = map
+        self._way: Way | None = None
+        self._pid = self._tries = 0
+        self.turn = turn
+
+    def enter(self, way: Way, pid: int) -> None:
+        """It is about to be sent there."""
+        self._way = way
+        self._pid = pid
+        self._tries += 1
+        way.calls += 1
+        way.size += len(self.text)
+
+    def due(self, connection: AsyncConnection) -> float:
+        """Its deadline counts from its start, and the worker may be silent until it has done all that it was given."""
+        if self.timeout is None:
+            return self.deadline
+        return max(self.deadline, connection.last_read + self.timeout * len(connection.pending))
+
+    def received(self, connection: AsyncConnection, frame: Frame) -> None:
+        """The result, the error, or a question."""
+        if frame.kind == RESULT:
+            self.result(connection, frame.body, frame.attachments)
+        elif frame.kind == ERROR:
+            connection.finish(self)
+            self.failed(self.error(frame))
+        else:
+            self.asked(connection, frame)
+
+    def result(self, connection: AsyncConnection, body: Buffer, attachments: Sequence[bytes] | None = None) -> None:
+        """It has ended well."""
+        connection.finish(self)
+        self._leave(len(body))
+        try:
+            self._map.done[self.turn] = self._map.decode(body, attachments)
+        except Exception as error:
+            self._map.done[self.turn] = Failed(error)
+        self._map.wake()
+
+    def failed(self, error: JSHostError) -> None:
+        """It has no result, or not from there."""
+        way = self._leave(0)
+        if isinstance(error, (NotSent, Stopping)) and self._tries < ATTEMPTS:
+            self._map.again.append(self)
+        elif isinstance(error, WorkerDied):
+            self._map.lost.append((self.turn, way.lane, self._pid, error))
+        else:
+            self._map.done[self.turn] = Failed(error)
+        self._map.wake()
+
+    def _leave(self, size: int) -> Way:
+        way = self._way
+        assert way is not None
+        self._way = None
+        way.calls -= 1
+        way.size -= len(self.text)
+        way.answered += 1
+        way.read += size
+        return way
+
+
+class AsyncMap:
+    """One map over the workers of a pool: `more()` gives results as long as there are any. `close` it."""
+
+    def __init__(
+        self,
+        pool: AsyncPool,
+        name: bytes,
+        rows: RowSource,
+        timeout: float | None,
+        decode: Decoder,
+        key: int | None,
+        *,
+        window: int | None,
+        ordered: bool,
+    ) -> None:
+        self._pool = pool
+        self.name = name
+        self.timeout = timeout
+        #: When rows that are taken now should have ended.
+        self.deadline = inf
+        self.decode = decode
+        self._key = key
+        self._window = window
+        self._rows = rows
+        rows.wake = self.wake
+        self._ids = ids()
+        self._turns = InOrder() if ordered else AsTheyCome()
+        self.done = self._turns.done
+        #: Rows that did not run where they were sent.
+        self.again: deque[Row] = deque()
+        #: The turns of rows whose worker was lost, where, its process id, and with what error.
+        self.lost: list[tuple[int, AsyncLane, int, JSHostError]] = []
+        #: The connections that carried rows.
+        self.used: set[AsyncConnection] = set()
+        self._ways: dict[AsyncLane, Way] = {}
+        self._unreachable: Exception | None = None
+        #: How many rows were taken whose results were not given yet.
+        self._ahead = 0
+        self._waiting: Future[None] | None = None
+
+    async def more(self) -> list[object]:
+        """The results whose turn it is, as soon as there are some; none at the end."""
+        if not self._ways:
+            await self._pool.hold()
+        while True:
+            self._fill()
+            ready = self._turns.take()
+            if ready:
+                self._ahead -= len(ready)
+                return ready
+            if self._rows.ended and not self._ahead:
+                if self._rows.error is not None:
+                    raise self._rows.error
+                return []
+            await self._wait()
+            await self._explain()
+
+    def wake(self) -> None:
+        """Something has come."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def _wait(self) -> None:
+        if self.lost:
+            return
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def close(self) -> None:
+        """Abort the calls in flight."""
+        self._rows.close()
+        for way in self._ways.values():
+            if way.opening is not None:
+                way.opening.cancel()
+        for connection in self.used:
+            for call in tuple(connection.pending.values()):
+                if isinstance(call, Row) and call._map is self:
+                    connection.cancel(call)
+
+    # Giving.
+
+    def _fill(self) -> None:
+        """Give the workers rows while there is room for them."""
+        now = monotonic()
+        self.deadline = inf if self.timeout is None or self.timeout > LONGEST else now + self.timeout
+        for way in self._ways.values():
+            way.settle(now)
+        if self._rows.ended and not self.again:
+            return
+        ways = self._open_ways()
+        # Never more than a window for each worker is on its way or waits here.
+        self._rows.room = sum(way.window.size for way in ways) - self._ahead
+        while ways and (room := (roomiest := max(ways, key=Way.room)).room()) > 0:
+            if not self._give(roomiest, min(room, run_length(roomiest.window.size, len(ways)))):
+                return
+            if monotonic() > now + TAKING:
+                asyncio.get_running_loop().call_soon(self.wake)
+                return
+
+    def _next(self) -> Row | None:
+        """The next row to be given; None if there is none now."""
+        if self.again:
+            return self.again.popleft()
+        rows = self._rows
+        while not rows.ended and rows.room > 0:
+            data = rows.take()
+            if data is NO_ROW:
+                return None
+            rows.room -= 1
+            self._ahead += 1
+            turn = next(self._ids)
+            try:
+                return Row(self, turn, *encode(data))
+            except Exception as error:
+                self.done[turn] = Failed(error)
+        return None
+
+    def _give(self, way: Way, most: int) -> bool:
+        """Send so many rows, or as many as there are, to one worker. Returns whether there may be more."""
+        connection = way.lane.connection
+        assert connection is not None
+        if not way.calls:
+            way.window.began(monotonic())
+        pid = connection.hello.pid
+        rows: list[Row] = []
+        while len(rows) < most and (row := self._next()) is not None:
+            row.enter(way, pid)
+            rows.append(row)
+        if rows:
+            self.used.add(connection)
+            connection.begin_all(rows)
+        return len(rows) == most
+
+    # Workers.
+
+    def _open_ways(self) -> list[Way]:
+        """The ways to the workers that can be given rows. Raises what is wrong where there are none."""
+        lanes = self._pool.lanes_for(self._key)
+        ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
+        for way in ways:
+            if not way.is_open and way.opening is None and way.failures < ATTEMPTS:
+                way.opening = asyncio.get_running_loop().create_task(self._open(way))
+        open = [way for way in ways if way.is_open]
+        if not open and not any(way.opening for way in ways) and self._unreachable is not None:
+            raise self._unreachable
+        return open
+
+    def _way(self, lane: AsyncLane) -> Way:
+        way = self._ways[lane] = Way(lane, Window(self._window, self._pool.concurrency or MOST))
+        return way
+
+    async def _open(self, way: Way) -> None:
+        try:
+            await self._pool.open(way.lane)
+        except Exception as error:
+            way.failures += 1 if isinstance(error, ConnectionError) else ATTEMPTS
+            self._unreachable = error
+        finally:
+            way.opening = None
+            self.wake()
+
+    async def _explain(self) -> None:
+        """Rows whose worker was lost fail with the reason."""
+        while self.lost:
+            _, lane, pid, error = self.lost[-1]
+            reason = await lane.reason(pid, error)
+            turns = [turn for turn, _, other, _ in self.lost if other == pid]
+            self.lost = [each for each in self.lost if each[2] != pid]
+            for turn in turns:
+                self.done[turn] = Failed(type(reason)(str(reason), maybe_executed=reason.maybe_executed))

@@ -1,0 +1,126 @@
+"""The results of an async map, one by one: what `AsyncFunction.map` returns."""
+
+from __future__ import annotations
+
+from asyncio import _get_running_loop
+from collections import deque
+
+from ..exceptions import JSHostError
+from .aio_http import AsyncHttp
+from .aio_map import AsyncMap
+from .aio_rows import NO_ROW, RowSource
+from .turns import Failed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Any, Self
+
+    from .._wire.results import Decoder
+    from .aio_pool import AsyncPool
+    from .turns import OnError
+
+__all__ = ["AsyncResults"]
+
+
+class AsyncResults:
+    """An async iterator over the results. `aclose`, or dropping it, aborts the calls in flight.
+
+    `connect` gives the pool when the first result is asked for.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[AsyncPool | AsyncHttp]],
+        name: bytes,
+        rows: RowSource,
+        timeout: float | None,
+        decode: Decoder,
+        on_error: OnError,
+        key: int | None,
+        *,
+        window: int | None,
+        ordered: bool,
+    ) -> None:
+        self._connect = connect
+        self._call = (name, timeout, decode, key)
+        self._rows = rows
+        self._on_error = on_error
+        self._options: dict[str, Any] = {"window": window, "ordered": ordered}
+        self._map: AsyncMap | AsyncHttp | None = None
+        self._ready: deque[object] = deque()
+        self._is_closed = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next result."""
+        while not self._ready:
+            try:
+                more = [] if self._is_closed else await self._more()
+            except BaseException:
+                self.close()
+                raise
+            if not more:
+                self.close()
+                raise StopAsyncIteration
+            self._ready.extend(more)
+        result = self._ready.popleft()
+        if result.__class__ is not Failed:
+            return result
+        try:
+            return self._on_error(result.error)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _more(self) -> list[object]:
+        name, timeout, decode, key = self._call
+        if self._map is None:
+            pool = await self._connect()
+            if isinstance(pool, AsyncHttp):
+                self._map = pool
+            else:
+                self._map = AsyncMap(pool, name, self._rows, timeout, decode, key, **self._options)
+        if isinstance(self._map, AsyncMap):
+            return await self._map.more()
+        return await self._one_more(self._map)
+
+    async def _one_more(self, http: AsyncHttp) -> list[object]:
+        """One after the other: plain HTTP has one call on a connection."""
+        name, timeout, decode, key = self._call
+        row = await self._rows.next()
+        if row is NO_ROW:
+            if self._rows.error is not None:
+                raise self._rows.error
+            return []
+        try:
+            return [await http.call(name, row, timeout, decode, key)]
+        except JSHostError as error:
+            return [Failed(error)]
+
+    def close(self) -> None:
+        """Abort the calls in flight, and give no more results."""
+        self._is_closed = True
+        self._ready.clear()
+        if isinstance(self._map, AsyncMap):
+            self._map.close()
+        self._map = None
+
+    async def aclose(self) -> None:
+        """Abort the calls in flight, and give no more results."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._map is not None and _get_running_loop() is not None:
+            self.close()
