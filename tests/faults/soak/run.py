@@ -4,6 +4,8 @@ Two hosts are called at once by threads that check every answer: one of this pro
 a managed one. At the end nothing may be left, and what each call was told is compared with what ran.
 """
 
+# ruff: noqa: E501 - a page of the docs is written here
+
 from __future__ import annotations
 
 import gc
@@ -20,12 +22,16 @@ from datetime import date
 from pathlib import Path
 
 from load import Load, Tally
+from load_async import TASKS, AsyncLoad
 from trouble import Trouble
 
+from js_host import JSHost
 from measure import Measure, Sample, processes_of
 
 EVERY = 10.0
-THREADS = 6
+THREADS = 4
+LOOPS = 2
+SYSTEM = f"{platform.system()} {platform.machine()}"
 HERE = Path(__file__).parent
 PAGE = HERE.parents[2] / "docs" / "soak.md"
 
@@ -50,8 +56,6 @@ class Soak:
 
     def run(self) -> tuple[Measure, Trouble]:
         """Run it all, and look at what is left."""
-        from js_host import JSHost
-
         own_config, managed_config = self.config("own.config.js"), self.config("managed.config.js")
         flags = ("--max-old-space-size=128",)
         before = Sample.take(self.place)
@@ -62,7 +66,7 @@ class Soak:
         measure = Measure(self.place)
         own.start()
         managed.start()
-        threads = [self.thread(own if number % 3 else managed, number) for number in range(THREADS)]
+        threads = [self.thread(own if number % 3 else managed, number) for number in range(THREADS + LOOPS)]
         try:
             self.make_trouble(trouble, measure)
         finally:
@@ -75,9 +79,10 @@ class Soak:
         self.look_for_leaks(before, measure)
         return measure, trouble
 
-    def thread(self, host: object, number: int) -> threading.Thread:
+    def thread(self, host: JSHost, number: int) -> threading.Thread:
         """Start one thread of the load."""
-        load = Load(host, self.tally, self.seed + number)  # type: ignore[arg-type]
+        kind = Load if number < THREADS else AsyncLoad
+        load = kind(host, self.tally, self.seed + number)
         thread = threading.Thread(target=load.run, args=(self.over,), name=f"load {number}")
         thread.start()
         return thread
@@ -118,13 +123,14 @@ def page(soak: Soak, measure: Measure, trouble: Trouble, seconds: float) -> str:
     defects = "".join(f"- {text}\n" for text in tally.defects[:20]) or "None.\n"
     return f"""# The soak
 
-`python3 dev.py soak MINUTES` calls two hosts (one with two workers of the program's own, one kept by a manager) from {THREADS} threads,
-without a pause: values of up to 256 KB, sleeps, timeouts, streams, maps, callbacks, errors, and functions that write
-down that they ran. Every ten seconds something breaks. Every answer is compared with its question; at the end, what each
-call was told is compared with what ran, and descriptors, threads and processes with those at the start.
+`python3 dev.py soak MINUTES` calls two hosts, one with two workers of the program's own, one kept by a manager, from
+{THREADS} threads and {LOOPS} event loops of {TASKS} tasks, without a pause: values of up to 256 KB, sleeps, timeouts, cancels, streams,
+maps, callbacks, errors, and functions that write down that they ran. Every ten seconds something breaks. Every answer is
+compared with its question; at the end, what each call was told is compared with what ran, and descriptors, threads and
+processes with those at the start.
 
-The last run took **{seconds / 60:.0f} minutes**, on {date.today()}: Python {platform.python_version()}, {platform.system()}
-{platform.machine()}, {os.cpu_count()} processors that other work shared.
+The last run took **{seconds / 60:.0f} minutes**, on {date.today()}: Python {platform.python_version()}, {SYSTEM},
+{os.cpu_count()} processors that other work shared.
 
 | what | figure |
 |---|---|
@@ -144,7 +150,8 @@ The last run took **{seconds / 60:.0f} minutes**, on {date.today()}: Python {pla
 {faults}
 ## The errors that callers got
 
-All are of the kinds that a fault explains, and each says whether the function may have run. A timeout that was asked for is an answer.
+All are of the kinds that a fault explains, and each says whether the function may have run. A timeout that was asked for
+is an answer.
 
 | error | calls |
 |---|---|
