@@ -17,6 +17,9 @@ FAIR = (ConnectionError, FunctionTimeout, QueueFull)
 
 TIMEOUT = 5.0
 
+#: What a caller does between two calls takes so long at most, in seconds.
+PAUSE = 0.01
+
 #: How often a function may have run whose caller was told so.
 FAIR_COUNTS = {"answered": {1}, "did-not-run": {0}, "may-have-run": {0, 1}}
 
@@ -52,6 +55,7 @@ class Tally:
 
     def defect(self, text: str) -> None:
         """Something was wrong."""
+        print(f"DEFECT: {text[:2000]}", flush=True)
         with self.lock:
             self.defects.append(text[:2000])
 
@@ -85,6 +89,7 @@ class Load:
         """Call until it is over."""
         while not over.is_set():
             self.step(over)
+            over.wait(self.random.uniform(0, PAUSE))
 
     def step(self, over: threading.Event) -> None:
         """Do one thing, and judge what came of it."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from load import FAIR, TIMEOUT, Load
+from load import FAIR, PAUSE, TIMEOUT, Load
 
 from js_host import AsyncFunction
 from js_host.exceptions import FunctionTimeout, JSHostError
@@ -35,6 +35,7 @@ class AsyncLoad(Load):
             self.aleave_stream, self.amap, self.aask,
         ]  # fmt: skip
         while not over.is_set():
+            await asyncio.sleep(self.random.uniform(0, PAUSE * TASKS / 2))
             deed = self.random.choice(deeds)
             try:
                 self.tally.right(await deed())

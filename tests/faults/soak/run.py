@@ -124,7 +124,7 @@ def page(soak: Soak, measure: Measure, trouble: Trouble, seconds: float) -> str:
     return f"""# The soak
 
 `python3 dev.py soak MINUTES` calls two hosts, one with two workers of the program's own, one kept by a manager, from
-{THREADS} threads and {LOOPS} event loops of {TASKS} tasks, without a pause: values of up to 256 KB, sleeps, timeouts, cancels, streams,
+{THREADS} threads and {LOOPS} event loops of {TASKS} tasks, with short pauses: values of up to 256 KB, sleeps, timeouts, cancels, streams,
 maps, callbacks, errors, and functions that write down that they ran. Every ten seconds something breaks. Every answer is
 compared with its question; at the end, what each call was told is compared with what ran, and descriptors, threads and
 processes with those at the start.
