@@ -30,6 +30,7 @@ def summary(spent: list[float]) -> dict[str, float]:
     return {
         "p50": statistics.median(ordered) * 1e6,
         "p99": ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1e6,
+        "max": ordered[-1] * 1e6,
         "mean": statistics.fmean(ordered) * 1e6,
         "calls": len(ordered),
     }

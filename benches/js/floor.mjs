@@ -1,5 +1,6 @@
 // What no library can avoid, seen from Node.
 //   floor.mjs raw LENGTH                 sends back every LENGTH bytes that arrive on descriptor 3
+//   floor.mjs pour                       writes 64 KiB to descriptor 3, again and again, as quickly as they are taken
 //   floor.mjs codec FILE FUNCTION MS     decode FILE, run FUNCTION on it, encode what it returned; prints the medians in µs
 import fs from 'node:fs'
 import net from 'node:net'
@@ -24,6 +25,14 @@ function raw (length) {
     return true
   }
   socket.on('error', () => {}).on('end', () => process.exit()).resume()
+}
+
+function pour () {
+  const part = Buffer.alloc(64 * 1024, 7)
+  const socket = new net.Socket({ fd: 3, readable: true, writable: true })
+  const write = () => { while (socket.write(part)); }
+  socket.on('error', () => {}).on('end', () => process.exit()).on('drain', write).resume()
+  write()
 }
 
 function median (list) {
@@ -56,4 +65,5 @@ function codec (file, name, ms) {
 }
 
 if (mode === 'raw') raw(Number(rest[0]))
+else if (mode === 'pour') pour()
 else codec(...rest)

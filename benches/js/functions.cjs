@@ -8,6 +8,9 @@ exports.echo = (value) => value
 // A function that does nothing but use the CPU.
 exports.busy = (ms) => { for (const end = performance.now() + ms; performance.now() < end;); }
 
+// Parts of 64 KiB, as a file or a response of the network has them.
+exports.pour = function * (count) { const part = Buffer.alloc(64 * 1024, 7); for (let i = 0; i < count; i++) yield part }
+
 exports.echoBytes = (bytes) => bytes
 
 // For peers that carry text only: the decode and the encode that they leave to their user.

@@ -3,35 +3,37 @@
 React sends the page as soon as all but the reviews is rendered; the reviews follow when Python has loaded them.
 """
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 
 from catalogue import catalogue
 from packages import install_packages
 
-from js_host import JSHost
+from js_host import AsyncJSHost
 
 HERE = Path(__file__).parent
 
 
-def load_reviews(products: list[int]) -> list[dict[str, str]]:
+async def load_reviews(products: list[int]) -> list[dict[str, str]]:
     """What a program would ask its database, which takes a while."""
-    sleep(0.05)
+    await asyncio.sleep(0.2)
     return [{"author": f"Zoë {number}", "text": f"Nr. {number}: 素晴らしい 🍵"} for number in products]
 
 
-def stream(host: JSHost, rows: int = 200) -> Iterator[bytes]:
+def stream(host: AsyncJSHost, rows: int = 200) -> AsyncIterator[bytes]:
     """The page's HTML in parts, as a web framework would send them on."""
-    return host.function("streamPage").stream({**catalogue(rows), "loadReviews": load_reviews})
+    props = {**catalogue(rows), "loadReviews": load_reviews}
+    return host.function("streamPage").stream(props)
 
 
-def main(target: str = "") -> None:
+async def main(target: str = "") -> None:
     install_packages(HERE)
-    with JSHost(HERE / "host.config.js") as host:
+    async with AsyncJSHost(HERE / "host.config.js") as host:
         start = perf_counter()
-        for part in stream(host):
+        async for part in stream(host):
             if target == "-":
                 sys.stdout.buffer.write(part)
             else:
@@ -39,4 +41,4 @@ def main(target: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    asyncio.run(main(*sys.argv[1:]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from sys import modules
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
@@ -32,10 +32,13 @@ else:
             return cls
 
 
-__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "given"]
+__all__ = ["NOTHING", "TRACE", "Function", "FunctionBase", "Response", "check_window", "given"]
 
 #: Stands for data that was not given.
 NOTHING = object()
+
+#: A program that has imported this wants to see its calls as spans.
+TRACE = "opentelemetry.trace"
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -225,7 +228,13 @@ class Function(FunctionBase[T]):
         """
         value = fields if data is NOTHING else given(data, fields)
         host = self.host or self.get_host()
-        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        timeout, decode, key = self.get_timeout(), self._decode or self._decoder(), self._key
+        if TRACE in modules:
+            from ._client.tracing import traced_parts
+
+            parts = traced_parts(self._name, lambda name: host.stream(name, value, timeout, decode, key))
+        else:
+            parts = host.stream(self._name, value, timeout, decode, key)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
     def map(
@@ -283,7 +292,7 @@ class Function(FunctionBase[T]):
 
     def _decoder(self) -> Decoder:
         # Once for each function, so that it costs the calls nothing.
-        if "asyncio" in sys.modules:
+        if "asyncio" in modules:
             self._warn_in_a_loop()
         return super()._decoder()
 
@@ -307,11 +316,20 @@ class Function(FunctionBase[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
+            if TRACE in modules:
+                return self._traced(host, value, timeout, decode)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
+
+    def _traced(self, host: JSHost, value: object, timeout: float | None, decode: Decoder) -> object:
+        """Call with a span around it: the program has imported OpenTelemetry."""
+        from ._client.tracing import traced
+
+        with traced(self._name) as name:
+            return host.call(name, value, timeout, decode, self._key)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
         assert self.exception_cls is not None

@@ -114,3 +114,66 @@ def test_it_is_what_plain_node_renders_from_the_same_props(html: str, props: dic
     command = [node, "--input-type=module", "-e", PLAIN_NODE]
     plain = subprocess.run(command, cwd=EXAMPLE, input=json.dumps(props).encode(), check=True, capture_output=True)
     assert plain.stdout.decode() == html
+
+
+def test_the_streamed_page_is_the_same_with_the_reviews_that_python_has_loaded(html: str) -> None:
+    ended = subprocess.run([sys.executable, "stream.py", "-"], cwd=EXAMPLE, capture_output=True, timeout=100)
+    assert ended.returncode == 0, ended.stderr.decode()
+    streamed = ended.stdout.decode()
+    shell, _, _ = html.partition("</main>")
+    assert streamed.startswith("<!DOCTYPE html>" + shell.removeprefix("<!doctype html>"))
+    assert Page(streamed).tags["li"] - Page(html).tags["li"] == 3
+    assert "<strong>Zoë 1002</strong> Nr. 1002: 素晴らしい 🍵" in streamed.replace("<!-- -->", "")
+
+
+STREAM = """
+import asyncio, json, logging, stream
+from js_host import AsyncJSHost
+
+asked, released, order = asyncio.Event(), asyncio.Event(), []
+
+async def load_reviews(products):
+    asked.set()
+    await released.wait()
+    order.append("reviews")
+    return []
+
+async def main():
+    stream.load_reviews = load_reviews
+    async with AsyncJSHost(stream.HERE / "host.config.js") as host:
+        parts = stream.stream(host)
+        await anext(parts)
+        order.append("shell")
+        await asked.wait()
+        if LEAVES:
+            await parts.aclose()
+        else:
+            released.set()
+            async for _ in parts:
+                order.append("part")
+        await host.function("renderPage")(stream.catalogue(1))
+    print(json.dumps(order))
+
+logging.basicConfig()
+asyncio.run(main())
+"""
+
+
+def run_stream(*, leaves: bool) -> subprocess.CompletedProcess[str]:
+    program = STREAM.replace("LEAVES", str(leaves))
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program]
+    ended = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True, encoding="utf-8", timeout=100)
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+@pytest.mark.usefixtures("html")
+def test_the_page_is_there_before_its_reviews() -> None:
+    assert json.loads(run_stream(leaves=False).stdout)[:2] == ["shell", "reviews"]
+
+
+@pytest.mark.usefixtures("html")
+def test_react_stops_when_the_reader_goes_away() -> None:
+    ended = run_stream(leaves=True)
+    assert json.loads(ended.stdout) == ["shell"]
+    assert "streamPage:" in ended.stderr

@@ -6,7 +6,7 @@ A frame is a header of 16 bytes and a body. `docs/protocol.md` is the law; `runt
 from __future__ import annotations
 
 from io import BytesIO
-from struct import Struct
+from struct import Struct, unpack_from
 
 from ..exceptions import UnexpectedResponse
 
@@ -37,12 +37,13 @@ STREAM_WINDOW = 512 * 1024
 LEAST_COST = 16 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
-READ_SIZE = 64 * 1024
+READ_SIZE = 256 * 1024
 
 _pack = HEADER.pack
 _unpack_from = HEADER.unpack_from
 #: The start of a header; kind and flags as one number, which is the kind where there are no flags.
 _unpack_start = Struct("<IIH").unpack_from
+_unpack_count = Struct("<I").unpack_from
 
 
 class FrameError(UnexpectedResponse):
@@ -111,10 +112,10 @@ def _table(body: memoryview) -> tuple[int, ...] | None:
     """The sizes of the attachments, or None while the table is not all there."""
     if len(body) < 4:
         return None
-    count = int.from_bytes(body[:4], "little")
+    (count,) = _unpack_count(body)
     if len(body) < 4 + 4 * count:
         return None
-    return Struct(f"<{count}I").unpack_from(body, 4)
+    return unpack_from(f"<{count}I", body, 4)
 
 
 class FrameReader:
@@ -256,8 +257,6 @@ class _LargeBody:
         length, _, _, flags, name, _ = header
         is_full = len(first) >= READ_SIZE - HEADER_SIZE
         if len(first) < name:
-            if is_full:
-                raise FrameError("The name of a function does not fit one read.")
             return None
         sizes, start = [length - name], name
         if flags & RICH:

@@ -30,6 +30,9 @@ SHALLOW = 2
 #: objects set it off again and again, and it then costs more than the decoding.
 LARGE = 100_000
 
+#: What a worker writes for a value that is nothing but bytes: most parts of streams are.
+JUST_BYTES = b'{"$":["bytes",0]}'
+
 _SCALARS = frozenset({str, int, bool, type(None), float})
 _PLAIN = _SCALARS | {dict, list, tuple}
 _DICT = {dict}
@@ -153,6 +156,8 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
             return _parse(text)
     if attachments is None:
         return _decode_large(text)
+    if text == JUST_BYTES and len(attachments) == 1:
+        return attachments[0]
     from . import tags
 
     return tags.decode(_parse(text), attachments)

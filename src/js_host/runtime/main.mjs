@@ -1,11 +1,12 @@
 // A worker of a supervisor: loads the config, serves its functions on the sockets it inherited, until it is told to drain.
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
-//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1]
+//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1] [--metrics PLACE]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
 // `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status.
-// With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve.
+// With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
+// with `metrics` it keeps them, and says in its status where its supervisor answers for them.
 
 import fs from 'node:fs'
 import net from 'node:net'
@@ -60,6 +61,8 @@ async function start () {
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
+  if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
+  await host.warmUp()
   const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
@@ -174,6 +177,7 @@ async function drain (worker, servers, { timeout }) {
 function watchLife (worker) {
   process.on('exit', (code) => {
     records.tellAll()
+    if (worker.host.metrics !== null) tell({ type: 'report', ...worker.report() })
     if (worker.draining) return
     const functions = worker.inFlight()
     const message = `process.exit(${code}) was called${functions.length > 0 ? ` while ${functions.join(', ')} ran` : ''}.`

@@ -26,6 +26,12 @@ supervisor.on('data', (text) => {
 supervisor.on('error', die)
 supervisor.on('close', die)
 
+/** @param {{type: string, number?: number}} message */
+function hear (message) {
+  if (message.type === 'pulse') writeAll(control, Buffer.from(JSON.stringify(message) + '\n')) // however busy the main thread is
+  else port.postMessage({ control: message })
+}
+
 const ticker = setInterval(look, TICK)
 
 /** @param {{type: string}} order */

@@ -74,7 +74,11 @@ export class Worker {
 
   /** What the supervisor is told when it asks: how many calls there were, which functions run, bytes of JavaScript's heap. */
   report () {
-    return { calls: this.host.counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
+    const { counters, metrics } = this.host
+    const report = { calls: counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
+    if (metrics === null) return report
+    const clients = [...this.connections].filter((connection) => connection.greeted)
+    return { ...report, counters: metrics.counters(), gauges: { ...metrics.gauges(), connections: clients.length } }
   }
 
   /** @param {import('./connection.mjs').Connection} connection */
