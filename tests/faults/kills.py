@@ -1,7 +1,7 @@
 """Random kills, and the orphans they leave: `kills.py COUNT`. There must be none.
 
-Each round starts a program with a host of its own, or a managed one, and sends SIGKILL to it, to a worker, to the manager,
-or to several of them, at any moment: while they start, while they are idle, in a call, in an infinite loop.
+Each round starts a program with a host of its own, or a managed one, and kills it, a worker, the manager,
+or several of them, at any moment: while they start, while they are idle, in a call, in an infinite loop.
 """
 
 from __future__ import annotations
