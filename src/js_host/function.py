@@ -349,8 +349,12 @@ class Response:
 
         #: The result, decoded.
         self.value = results.value(body, attachments)
-        #: The result as text.
-        self.text = results.text(body, attachments)
+        self._text = "" if isinstance(self.value, bytes) else results.text(body, attachments)
+
+    @property
+    def text(self) -> str:
+        """The result as text. Of bytes, what is no UTF-8 is replaced: `content` has them as they are."""
+        return str(self.value, "utf-8", "replace") if isinstance(self.value, bytes) else self._text
 
     @property
     def content(self) -> bytes:
