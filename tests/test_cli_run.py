@@ -1,14 +1,19 @@
-"""`js-host run`: what signals do to it, and, with real Node, a host on a fixed port."""
+"""`js-host run`: what signals do to it, and which options make no sense."""
+
+from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from queue import SimpleQueue
-from threading import Event
+from threading import Event, RLock
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from js_host._cli.run import drain, listen_to_signals, serve
+from js_host._cli.serving import Serving
+from js_host._cli.systemd import Notifier
 from js_host.cli import main
+from js_host.exceptions import StartError
 
 
 class FakeSupervisor:
@@ -18,10 +23,19 @@ class FakeSupervisor:
         self.said: list[str] = []
         self.calls_done = Event()
         self.on_start = lambda: None
+        self.on_reload = lambda: None
+        self.is_running = True
+        self.lock = RLock()
+        self.sockets = None
+        self.slots: list[Any] = []
 
     def start(self) -> None:
         self.said.append("start")
         self.on_start()
+
+    def reload(self) -> None:
+        self.said.append("reload")
+        self.on_reload()
 
     def stop(self, timeout: float) -> None:
         self.said.append(f"stop within {timeout:g} s")
@@ -32,52 +46,93 @@ class FakeSupervisor:
         self.calls_done.set()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def signals_restored() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def test_a_host_that_drains_in_time_ends_with_code_0() -> None:
-    supervisor = FakeSupervisor()
+@pytest.fixture
+def supervisor() -> FakeSupervisor:
+    return FakeSupervisor()
+
+
+@pytest.fixture
+def serving(supervisor: FakeSupervisor) -> Serving:
+    return Serving(supervisor, Notifier({}), 5)  # type: ignore[arg-type]
+
+
+def serve(serving: Serving, *numbers: signal.Signals) -> int:
+    """Serve, and get these signals as soon as it serves."""
+    return serving.serve("here", lambda: [signal.raise_signal(number) for number in numbers])  # type: ignore[arg-type,return-value]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_host_that_drains_in_time_ends_with_code_0(
+    serving: Serving, supervisor: FakeSupervisor, number: signal.Signals
+) -> None:
     supervisor.calls_done.set()
-    assert drain(supervisor, SimpleQueue(), 5) == 0  # type: ignore[arg-type]
-    assert supervisor.said == ["stop within 5 s"]
+    assert serve(serving, number) == 0
+    assert supervisor.said == ["start", "stop within 5 s"]
 
 
-def test_a_second_signal_ends_at_once_with_code_1() -> None:
-    supervisor = FakeSupervisor()
-    events: SimpleQueue[int] = SimpleQueue()
-    events.put(signal.SIGTERM)
-    assert drain(supervisor, events, 5) == 1  # type: ignore[arg-type]
+def test_a_second_signal_ends_at_once_with_code_1(serving: Serving, supervisor: FakeSupervisor) -> None:
+    assert serve(serving, signal.SIGTERM, signal.SIGINT) == 1
     assert "kill" in supervisor.said
 
 
-@pytest.mark.usefixtures("signals_restored")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_arrive_in_the_queue(number: signal.Signals) -> None:
-    events = listen_to_signals()
-    signal.raise_signal(number)
-    assert events.get(timeout=5) == number
+def test_a_host_whose_calls_were_cut_off_ends_with_code_1(serving: Serving, supervisor: FakeSupervisor) -> None:
+    end = SimpleNamespace(kind="killed", at=float("inf"), worker=0, pid=7, reason="did not finish its calls in time")
+    supervisor.slots = [SimpleNamespace(last_end=end)]
+    supervisor.calls_done.set()
+    assert serve(serving, signal.SIGTERM) == 1
 
 
-@pytest.mark.usefixtures("signals_restored")
+def test_a_hangup_reloads_and_the_host_stays(serving: Serving, supervisor: FakeSupervisor) -> None:
+    supervisor.calls_done.set()
+    supervisor.on_reload = lambda: signal.raise_signal(signal.SIGTERM)
+    assert serve(serving, signal.SIGHUP) == 0
+    assert supervisor.said == ["start", "reload", "stop within 5 s"]
+
+
+def test_a_reload_that_fails_ends_nothing(serving: Serving, supervisor: FakeSupervisor) -> None:
+    def fail() -> None:
+        supervisor.calls_done.set()
+        signal.raise_signal(signal.SIGTERM)
+        raise StartError("a bad release")
+
+    supervisor.on_reload = fail
+    assert serve(serving, signal.SIGHUP) == 0
+
+
+def test_a_hangup_while_it_drains_changes_nothing(serving: Serving, supervisor: FakeSupervisor) -> None:
+    assert serve(serving, signal.SIGTERM, signal.SIGHUP, signal.SIGTERM) == 1
+    assert "reload" not in supervisor.said
+
+
+def test_a_supervisor_that_failed_ends_it_with_code_1(serving: Serving, supervisor: FakeSupervisor) -> None:
+    supervisor.is_running = False
+    assert serve(serving) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_before_the_host_is_ready_ends_the_start(
-    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    serving: Serving, supervisor: FakeSupervisor, number: signal.Signals
 ) -> None:
-    supervisor = FakeSupervisor()
     supervisor.on_start = lambda: signal.raise_signal(number)
-    assert serve(supervisor, "127.0.0.1:9009", 5) == 0  # type: ignore[arg-type]
+    assert serving.serve("here", lambda: pytest.fail("it was announced")) == 0
     assert supervisor.said == ["start", "kill"]
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
-    "option", ["--workers=0", "--workers=x", "--port=70000", "--port=-1", "--drain-timeout=0", "--start-timeout=nan"]
+    "option",
+    [
+        *("--workers=0", "--workers=x", "--port=70000", "--port=-1", "--drain-timeout=0", "--start-timeout=nan"),
+        *("--max-calls=0", "--max-memory=1.5", "--max-age=-1", "--log-format=xml"),
+    ],
 )
 def test_a_number_that_makes_no_sense_is_a_wrong_use(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", option]) == 2
-    assert f"argument {option.partition('=')[0]}: invalid " in capsys.readouterr().err
+    assert f"argument {option.partition('=')[0]}" in capsys.readouterr().err

@@ -26,6 +26,9 @@ DEFAULTS = {
     "CONCURRENCY": None,
     "QUEUE_SIZE": 1000,
     "START_TIMEOUT": 30.0,
+    "MAX_CALLS": None,
+    "MAX_MEMORY": None,
+    "MAX_AGE": None,
     "NODE_ARGS": (),
     "SPIN": True,
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio import _get_running_loop
+from contextlib import aclosing, nullcontext
 
 from .conf import settings
 from .exceptions import FunctionError
-from .function import NOTHING, FunctionBase, Response, check_window, given
+from .function import NOTHING, TRACE, FunctionBase, Response, check_window, given
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -142,6 +144,9 @@ class AsyncFunction(FunctionBase[T]):
     async def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
         host, value, timeout = self._prepared(data, fields)
         try:
+            if TRACE in sys.modules:
+                with self._traced() as name:
+                    return await host.call(name, value, timeout, decode, self._key)
             return await host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
@@ -150,16 +155,15 @@ class AsyncFunction(FunctionBase[T]):
 
     async def _parts(self, data: object, fields: dict[str, object], decode: Decoder) -> AsyncGenerator[Any, None]:
         host, value, timeout = self._prepared(data, fields)
-        parts = host.stream(self._name, value, timeout, decode, self._key)
         try:
-            async for part in parts:
-                yield part
+            with self._traced(is_current=False) if TRACE in sys.modules else nullcontext(self._name) as name:
+                async with aclosing(host.stream(name, value, timeout, decode, self._key)) as parts:
+                    async for part in parts:
+                        yield part
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
-        finally:
-            await parts.aclose()
 
 
 class AsyncStream(Base[T]):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-COMMANDS = ("init", "run", "call", "functions", "status", "logs", "stop", "restart", "doctor", "runtime-path")
+COMMANDS = ("init", "run", "call", "functions", "status", "top", "logs", "stop", "restart", "doctor", "runtime-path")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

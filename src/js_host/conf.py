@@ -124,6 +124,9 @@ class Settings:
     CONCURRENCY: int | None = setting(MAYBE_COUNT, None, "Calls that a worker is given at a time; None: no limit.")
     QUEUE_SIZE: int = setting(SIZE, 1000, "Calls that may wait where CONCURRENCY is reached; one more is QueueFull.")
     START_TIMEOUT: float = setting(SECONDS, 30.0, "Seconds that a worker may take to load the config file.")
+    MAX_CALLS: int | None = setting(MAYBE_COUNT, None, "Calls after which a worker is replaced; None: never for that.")
+    MAX_MEMORY: int | None = setting(MAYBE_COUNT, None, "MB of memory at which a worker is replaced; None: never.")
+    MAX_AGE: float | None = setting(MAYBE_SECONDS, None, "Seconds after which a worker is replaced; None: never.")
     NODE_ARGS: tuple[str, ...] = setting(TEXTS, (), "Arguments for Node itself, such as --max-old-space-size=4096.")
     SPIN: bool = setting(FLAG, True, "Poll for some microseconds before sleeping: quicker, and costs a little CPU.")
     # fmt: on

@@ -11,6 +11,7 @@ from .utils.verbosity import FUNCTION_CALL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, Generic, Self, TypeVar, overload
 
     from ._client.turns import OnError
@@ -36,6 +37,9 @@ __all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "g
 
 #: Stands for data that was not given.
 NOTHING = object()
+
+#: A program that has imported this wants to see its calls as spans.
+TRACE = "opentelemetry.trace"
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -148,6 +152,12 @@ class FunctionBase(Base[T]):
             other._key = number_of(key)
         return other
 
+    def _traced(self, is_current: bool = True) -> AbstractContextManager[bytes]:
+        """A span around one call, and the name to call in it: the program has imported OpenTelemetry."""
+        from ._client.tracing import traced
+
+        return traced(self._name, is_current=is_current)
+
     def get_name(self) -> str:
         """The name in the config."""
         return self._name.decode()
@@ -234,7 +244,8 @@ class Function(FunctionBase[T]):
         """
         value = fields if data is NOTHING else given(data, fields)
         host = self.host or self.get_host()
-        parts = host.stream(self._name, value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        args = (value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        parts = self._traced_parts(host, *args) if TRACE in sys.modules else host.stream(self._name, *args)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
     def map(
@@ -316,11 +327,18 @@ class Function(FunctionBase[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
+            if TRACE in sys.modules:
+                with self._traced() as name:
+                    return host.call(name, value, timeout, decode, self._key)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
+
+    def _traced_parts(self, host: JSHost, *args: Any) -> Generator[object, None, None]:
+        with self._traced(is_current=False) as name:
+            yield from host.stream(name, *args)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
         assert self.exception_cls is not None
@@ -340,8 +358,12 @@ class Response:
 
         #: The result, decoded.
         self.value = results.value(body, attachments)
-        #: The result as text.
-        self.text = results.text(body, attachments)
+        self._text = "" if isinstance(self.value, bytes) else results.text(body, attachments)
+
+    @property
+    def text(self) -> str:
+        """The result as text. Of bytes, what is no UTF-8 is replaced: `content` has them as they are."""
+        return str(self.value, "utf-8", "replace") if isinstance(self.value, bytes) else self._text
 
     @property
     def content(self) -> bytes:

@@ -395,4 +395,6 @@ class JSHost(ThereIsOne):
 
 def too_late(name: bytes, timeout: float) -> FunctionTimeout:
     """The error for a call that was given no time."""
-    return FunctionTimeout(f"{name.decode()} was given {timeout} s: its deadline had passed.", maybe_executed=False)
+    from ._wire.traces import plain_name
+
+    return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)

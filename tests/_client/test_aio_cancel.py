@@ -166,11 +166,12 @@ def test_a_timeout_of_asyncio_ends_the_call_too(host: JSHost) -> None:
     wait = AsyncFunction("wait", host)
 
     async def main() -> None:
+        await wait([1, 1])
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
+            async with asyncio.timeout(0.3):
                 await wait([60_000, 1])
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(wait([60_000, 1]), 0.05)
+            await asyncio.wait_for(wait([60_000, 1]), 0.3)
         assert await until_none_runs(host) == {"running": 0, "aborted": 2}
 
     asyncio.run(main())

@@ -26,6 +26,7 @@ from js_host.exceptions import (
     ValueNotSupported,
     WorkerDied,
 )
+from js_host.function import Response
 
 HELLO = {"protocol": 1, "version": "1.0.0", "node": "v24.0.0", "pid": 5, "limit": 1000, "functions": ["f"]}
 JSON = st.recursive(
@@ -212,6 +213,15 @@ def test_text_is_a_string_as_it_is_and_else_its_json() -> None:
     assert results.text(memoryview(b"1.50"), None) == "1.50"
     assert results.text(b'{"$":["bytes",0]}', ["ü".encode()]) == "ü"
     assert results.text(b'{"$":["float","NaN"]}', []) == "nan"
+
+
+def test_bytes_that_are_no_text_are_refused_as_text_and_given_as_bytes_by_a_response() -> None:
+    body, attachments = b'{"$":["bytes",0]}', [b"\x89PNG"]
+    with pytest.raises(ValueNotSupported, match="no UTF-8 text") as caught:
+        results.text(body, attachments)
+    assert caught.value.maybe_executed
+    response = Response(body, attachments)
+    assert (response.content, response.text) == (b"\x89PNG", "\ufffdPNG")
 
 
 @dataclasses.dataclass

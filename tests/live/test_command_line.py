@@ -158,13 +158,13 @@ def test_a_second_signal_ends_at_once_with_code_1(run: Callable[..., Running]) -
         assert isinstance(call.exception(30), OSError)
 
 
-def test_calls_that_do_not_finish_in_time_are_ended(run: Callable[..., Running]) -> None:
+def test_calls_that_do_not_finish_in_time_are_ended_with_code_1(run: Callable[..., Running]) -> None:
     host = run("--drain-timeout", "0.2")
     with ThreadPoolExecutor() as pool:
         call = pool.submit(host.post, "forever", {})
         host.wait_for_line("waiting")
         host.signal(signal.SIGTERM)
-        assert host.code() == 0
+        assert host.code() == 1
         assert isinstance(call.exception(30), OSError)
 
 

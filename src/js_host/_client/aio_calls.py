@@ -8,6 +8,7 @@ from time import monotonic
 
 from .._wire.frames import ASK, CALL, ERROR, HEADER, RESULT, RICH, Frame, pack, rich_body
 from .._wire.messages import read_error, read_hello
+from .._wire.traces import plain_name
 from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse, WorkerDied
 from .channel import LONGEST, NotSent
 from .sync import SMALL
@@ -80,7 +81,7 @@ class Pending:
 
     def _too_large(self, length: int, limit: int) -> PayloadTooLarge:
         return PayloadTooLarge(
-            f"The data for {self.name.decode()} takes {length} bytes; the host's limit is {limit}. "
+            f"The data for {plain_name(self.name)} takes {length} bytes; the host's limit is {limit}. "
             "Raise requestDataLimit in the config, or send less.",
             maybe_executed=False,
         )

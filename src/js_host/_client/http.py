@@ -9,6 +9,7 @@ from collections import deque
 
 import msgspec
 
+from .._wire.traces import plain_name, split_name
 from .._wire.values import encode
 from ..exceptions import (
     ConnectionError,
@@ -51,12 +52,13 @@ class HttpLink:
         data, attachments = encode(value)
         if attachments is not None:
             raise ValueNotSupported(
-                f"The data for {name.decode()} holds what JSON can not say (bytes, dates, sets, big integers …), and "
-                f"the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
+                f"The data for {plain_name(name)} holds what JSON can not say (bytes, dates, sets, big integers …), "
+                f"and the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
             )
         # The hash lets a cache in between tell one call from another.
+        name, traceparent = split_name(name)
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
-        status, kind, body = self._request("POST", path, data, timeout)
+        status, kind, body = self._request("POST", path, data, timeout, traceparent)
         return _result(status, kind, body, name.decode(), decode)
 
     def stream(
@@ -64,7 +66,7 @@ class HttpLink:
     ) -> Generator[object, None, None]:
         """Plain HTTP has no streams."""
         raise ValueNotSupported(
-            f"{name.decode()} can not be streamed: the host at {self.address} speaks plain HTTP only. "
+            f"{plain_name(name)} can not be streamed: the host at {self.address} speaks plain HTTP only. "
             "Call the function for its whole result, or call a host that speaks frames."
         )
 
@@ -103,12 +105,15 @@ class HttpLink:
         while self._idle:
             self._idle.pop().close()
 
-    def _request(self, method: str, path: str, data: bytes | None, timeout: float | None) -> tuple[int, str, bytes]:
+    def _request(
+        self, method: str, path: str, data: bytes | None, timeout: float | None, traceparent: str | None = None
+    ) -> tuple[int, str, bytes]:
         connection = self._take(timeout)
+        headers = {"Content-Type": JSON} if data is not None else {}
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
         try:
-            connection.request(
-                method, self.address.path + path, data, {"Content-Type": JSON} if data is not None else {}
-            )
+            connection.request(method, self.address.path + path, data, headers)
             response = connection.getresponse()
             body = response.read()
         except BaseException as error:

@@ -28,6 +28,7 @@ from .._wire.frames import (
 )
 from .._wire.handshake import upgrade_answer, upgrade_request
 from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
+from .._wire.traces import plain_name
 from .._wire.values import encode, encode_plain
 from ..exceptions import (
     ConnectionError,
@@ -192,7 +193,7 @@ class Connection(Channel):
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
         return PayloadTooLarge(
-            f"The data for {name.decode()} takes {length} bytes; the host's limit is {self.hello.limit}. "
+            f"The data for {plain_name(name)} takes {length} bytes; the host's limit is {self.hello.limit}. "
             "Raise requestDataLimit in the config, or send less.",
             maybe_executed=False,
         )
@@ -269,7 +270,10 @@ class Connection(Channel):
 
 
 def _connect(address: Address, timeout: float | None) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectionError(f"No socket for {address}: {error.strerror}. See `ulimit -n`.") from None
     try:
         sock.settimeout(None if timeout is None or timeout > LONGEST else timeout)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .._client.spin import processors, spin_time
+from .._host.wear import Limits
 from ..conf import settings
 from ..exceptions import ConfigError
 
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._client.gate import Gate
 
-__all__ = ["CallOptions", "HostOptions", "count_workers"]
+__all__ = ["CallOptions", "HostOptions", "count_workers", "limits_of"]
 
 
 class CallOptions:
@@ -42,7 +43,16 @@ class CallOptions:
 class HostOptions:
     """The config file, checked to be there, and how to run it. `start_timeout` is in seconds."""
 
-    __slots__ = ("calls", "config_file", "forward_logs", "node_args", "path_to_node", "start_timeout", "workers")
+    __slots__ = (
+        "calls",
+        "config_file",
+        "forward_logs",
+        "limits",
+        "node_args",
+        "path_to_node",
+        "start_timeout",
+        "workers",
+    )
 
     def __init__(
         self,
@@ -60,8 +70,14 @@ class HostOptions:
         self.path_to_node = path_to_node or settings.PATH_TO_NODE
         self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
         self.start_timeout = start_timeout or settings.START_TIMEOUT
+        self.limits = limits_of(settings.MAX_CALLS, settings.MAX_MEMORY, settings.MAX_AGE)
         self.calls = calls
         self.forward_logs = settings.FORWARD_LOGS
+
+
+def limits_of(calls: int | None, megabytes: int | None, seconds: float | None) -> Limits:
+    """What a worker may do before it is replaced; memory in MB."""
+    return Limits(calls, None if megabytes is None else megabytes * 1_000_000, seconds)
 
 
 def count_workers(wanted: int | str) -> int:

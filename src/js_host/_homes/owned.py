@@ -32,6 +32,7 @@ class OwnedHome:
                 path_to_node=options.path_to_node,
                 node_args=options.node_args,
                 start_timeout=options.start_timeout,
+                limits=options.limits,
                 shared_unix=True,
                 worker_args=("--spin", str(options.calls.spin_time)),
             )

@@ -21,10 +21,11 @@ __all__ = ["DEEDS", "spawn_process"]
 def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> None:
     """Start a process there. Raises ExecFailed."""
     options = keeper.options
+    metrics = ("--metrics", options.metrics) if options.metrics else ()
     watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
     place.process = WorkerProcess.spawn(
         keeper.node.path,
-        [*options.command, *options.worker_args, *watch, *flags],
+        [*options.command, *options.worker_args, "--workers", str(options.workers), *metrics, *watch, *flags],
         worker_environment(options.env),
         slot=place.number,
         private=listener,
@@ -71,8 +72,8 @@ def _reason_to_kill(keeper: Keeper, place: Place, event: str, before: str) -> st
         return STOPPED
     if before in (STARTING, lifecycle.COMING):
         return f"was not ready after {keeper.options.start_timeout:g} s, and was ended"
-    what = "code had changed" if isinstance(place, Beside) and not keeper.stopping else "host stopped"
-    return f"did not finish its calls in time when its {what}, and was ended"
+    what = "another took its place" if isinstance(place, Beside) and not keeper.stopping else "its host stopped"
+    return f"did not finish its calls in time when {what}, and was ended"
 
 
 def _ask_to_drain(keeper: Keeper, place: Place, event: str, before: str) -> None:
@@ -104,10 +105,12 @@ def _rest(keeper: Keeper, place: Place, event: str, before: str) -> None:
 
 
 def _swap(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
-    """The worker with the changed code gets the slot. It listens as soon as the one before takes no more calls."""
+    """The new worker gets the slot. It listens as soon as it is told to serve."""
     old = slot.hand_over()
     slot.deadline = slot.failure = None
-    slot.budget = keeper.options.new_budget()
+    if keeper.reload.state == lifecycle.HANDING_OVER:
+        slot.generation += 1
+        slot.budget = keeper.options.new_budget()
     keeper.bind(slot)
     if old is None:
         return
@@ -118,15 +121,17 @@ def _swap(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
     keeper.do(old, lifecycle.ASK_TO_DRAIN if before == READY else lifecycle.END_NOW)
 
 
-def _gather(keeper: Keeper, place: Place, event: str, before: str) -> None:
+def _gather(keeper: Keeper, place: Beside, event: str, before: str) -> None:
     place.deadline = None
+    keeper.renewal.gathered(place)
     if all(slot.coming is not None and slot.coming.state == LOADED for slot in keeper.slots):
         keeper.reload.happened(lifecycle.ALL_LOADED)
 
 
 def _lose(keeper: Keeper, place: Beside, event: str, before: str) -> None:
     place.slot.forget(place)
-    keeper.reload.broken(place.last_end)
+    change = keeper.renewal if place.slot is keeper.renewal.slot else keeper.reload
+    change.broken(place.last_end)
 
 
 def _nothing(keeper: Keeper, place: Place, event: str, before: str) -> None:

@@ -13,8 +13,11 @@ from js_host._host import lifecycle
 from js_host._host.deeds import DEEDS, spawn_process
 from js_host._host.lifecycle import COMING, FAILED, STARTING, STOPPED
 from js_host._host.poller import Poller
+from js_host._host.pulse import Pulse
 from js_host._host.reload import Reload
+from js_host._host.renewal import Renewal
 from js_host._host.slot import Beside, WorkerSlot
+from js_host._host.tally import Tally
 from js_host._host.turn_away import turn_away_at
 
 TYPE_CHECKING = False
@@ -54,6 +57,10 @@ class Keeper:
         self.wishes: list[tuple[str, float]] = []
         self.drain_by = float("inf")
         self.reload = Reload(self)
+        self.renewal = Renewal(self)
+        self.tally = Tally(self)
+        self.pulse = Pulse(self)
+        self.survey = 0
         self.changed: threading.Condition | None = None
         self.logs: LogForwarder | None = None
         self._lines: list[LogLine] = []
@@ -72,6 +79,15 @@ class Keeper:
         self.wishes.append((lifecycle.RELOAD, 0.0))
         self._poller.wake()
         return self.reload.begun + 1
+
+    def ask_for_reports(self) -> int:
+        """Ask every worker that serves what it does now. Returns a number that the answers reach."""
+        self.survey += 1
+        if self.reload.state != lifecycle.HANDING_OVER:  # then the next word is "serve"
+            for slot in self.slots:
+                if slot.watch is not None and slot.ready:
+                    slot.watch.tell({"type": "report", "number": self.survey})
+        return self.survey
 
     def spawn_all(self) -> None:
         """Spawn the first worker of every slot, all at once. Raises ExecFailed."""
@@ -139,7 +155,13 @@ class Keeper:
 
     def _patience(self) -> float | None:
         """Milliseconds until the next deadline, rounded up."""
-        waits = [self.reload.deadline, *(place.deadline for place in self._places())]
+        waits = [
+            self.reload.deadline,
+            self.renewal.next_look,
+            self.tally.next_report,
+            self.pulse.next_beat,
+            *(place.deadline for place in self._places()),
+        ]
         moments = [moment for moment in waits if moment is not None]
         moments += [place.watch.next_check for place in self._places() if place.watch is not None]
         nearest = min(moments, default=float("inf"))
@@ -156,6 +178,7 @@ class Keeper:
     def _hear_wish_to_stop(self, event: str, deadline: float) -> None:
         self.drain_by = deadline
         self.reload.happened(lifecycle.HALTED)
+        self.renewal.halt()
         for place in tuple(self._places()):
             self.happened(place, event)
 
@@ -167,6 +190,9 @@ class Keeper:
             if place.watch is not None and place.watch.next_check <= now:
                 self._check(place)
         self.reload.see_to_deadline(now)
+        self.renewal.look(now)
+        self.tally.see_to_reports(now)
+        self.pulse.beat(now)
 
     # Events of a slot, or of what is beside it.
 
@@ -218,6 +244,8 @@ class Keeper:
         if kind == "ready" and place.state in (STARTING, COMING):
             place.info = message
             self.happened(place, lifecycle.SERVING)
+        elif kind == "terminated" and isinstance(place, WorkerSlot):
+            self.renewal.ask(place)
         elif kind == "failed":
             self.reload.refused(message)
             self.happened(place, lifecycle.REFUSED)
@@ -253,6 +281,7 @@ class Keeper:
 
     def ended(self, place: WorkerSlot | Beside, end: WorkerEnd) -> None:
         """No process is there any more: note why, and decide what is next."""
+        self.tally.ended(place, end)
         place.note_end(end)
         budget = (place.slot if isinstance(place, Beside) else place).budget
         event = lifecycle.event_of_end(place.state, budget, monotonic(), first_start=self.first_start)

@@ -7,8 +7,8 @@ A slot is STOPPED until the host starts. STARTING: its worker loads the config. 
 BACKOFF: it crashed, and the next one starts in a moment. FAILED: it crashed too often; nothing is
 tried until the window has room again. DRAINING: it was asked to end and finishes its calls.
 
-When code has changed, a process starts beside the one that serves. COMING: it loads the config. LOADED: it
-waits for the word to serve. Then it gets the slot, and the one before it is DRAINING, beside it.
+When code has changed, or a worker is worn, a process starts beside the one that serves. COMING: it loads the
+config. LOADED: it waits for the word to serve. Then it gets the slot, and the one before it is DRAINING, beside it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STOPPED, STARTING, READY, DRAINING, BACKOFF, FAILED, COMING, LOADED = STATES = (
 )
 
 # Events. SERVING and REFUSED are the worker's own words; OVERDUE is the slot's one deadline.
-START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL, RELOAD, REPLACED = EVENTS = (
+START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL, RELOAD, RENEW, REPLACED = EVENTS = (
     "start",
     "serving",
     "refused",
@@ -41,6 +41,7 @@ START, SERVING, REFUSED, OVERDUE, ENDED, CRASHED, HOPELESS, STOP, KILL, RELOAD, 
     "stop",
     "kill",
     "reload",
+    "renew",
     "replaced",
 )
 
@@ -78,6 +79,7 @@ TABLE: dict[tuple[str, str], tuple[str, str]] = {
     (READY, STOP): (DRAINING, ASK_TO_DRAIN),
     (READY, KILL): (DRAINING, END_NOW),
     (READY, RELOAD): (READY, SPAWN_BESIDE),
+    (READY, RENEW): (READY, SPAWN_BESIDE),
     (READY, REPLACED): (READY, SWAP),
     #
     (BACKOFF, OVERDUE): (STARTING, SPAWN),

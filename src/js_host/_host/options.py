@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from js_host._host.lifecycle import RestartBudget
+from js_host._host.wear import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ class SupervisorOptions:
     seconds: `start_timeout` until a worker must be ready, `drain_timeout` for its calls when it is
     stopped, `exit_timeout` for the same when Python ends. `log` takes the lines that workers print, in a thread
     of its own; without it they go to `logging`. With `reload`, new workers take over when a file that the
-    config loaded has changed.
+    config loaded has changed. A worker that reaches one of the `limits` is replaced by a new one. With
+    `metrics`, which says where they can be had, the workers keep them. Every `pulse` seconds they are asked whether
+    they live.
     """
 
     __slots__ = (
@@ -37,12 +40,15 @@ class SupervisorOptions:
         "env",
         "exit_timeout",
         "first_pause",
+        "limits",
         "log",
         "max_crashes",
         "max_failed_starts",
+        "metrics",
         "node",
         "node_args",
         "path_to_node",
+        "pulse",
         "reload",
         "shared_unix",
         "start_timeout",
@@ -72,6 +78,9 @@ class SupervisorOptions:
         first_pause: float = 0.1,
         log: Callable[[Sequence[LogLine]], None] | None = None,
         reload: bool = False,
+        limits: Limits | None = None,
+        metrics: str | None = None,
+        pulse: float = 5.0,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers!r}")
@@ -93,6 +102,9 @@ class SupervisorOptions:
         self.first_pause = first_pause
         self.log = log
         self.reload = reload
+        self.limits = limits or Limits()
+        self.metrics = metrics
+        self.pulse = pulse
 
     def new_budget(self) -> RestartBudget:
         """Return an unspent restart budget for one slot."""

@@ -108,6 +108,7 @@ class Reload:
         self._again = False
         self._began_at = time()
         self.begun += 1
+        self._keeper.renewal.halt()
         for slot in self._keeper.slots:
             self._keeper.happened(slot, lifecycle.RELOAD)
             if self.state != lifecycle.LOADING:

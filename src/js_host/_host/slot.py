@@ -52,7 +52,7 @@ class Place:
 
 
 class Beside(Place):
-    """A worker beside a slot: it loads changed code and will get the slot, or it had it and finishes its calls."""
+    """A worker beside a slot: it loads the config and will get the slot, or it had it and finishes its calls."""
 
     __slots__ = ("last_end", "slot")
 
@@ -120,12 +120,12 @@ class WorkerSlot(Place):
         return next((place for place in self.places() if place.has(pid)), None)
 
     def open_beside(self) -> Beside:
-        """Make room for a worker with changed code."""
+        """Make room for a worker that will take over."""
         self.coming = Beside(self, COMING)
         return self.coming
 
     def hand_over(self) -> Beside | None:
-        """Give the slot to the worker that has loaded the changed code. Returns the one before, where there was one."""
+        """Give the slot to the worker that was coming. Returns the one before, where there was one."""
         assert self.coming is not None
         before = None
         if self.process is not None:
@@ -134,7 +134,6 @@ class WorkerSlot(Place):
             self.leaving.append(before)
         self.coming.pass_to(self)
         self.coming = None
-        self.generation += 1
         return before
 
     def dismiss(self) -> Beside | None:

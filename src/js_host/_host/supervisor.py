@@ -57,7 +57,6 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._owner = os.getpid()
         self._begun = False
-        self._survey = 0
 
     def __repr__(self) -> str:
         return f"<Supervisor of {self.options.config_file}: {', '.join(slot.state for slot in self.slots) or 'unused'}>"
@@ -280,13 +279,7 @@ class Supervisor:
     def ask_for_reports(self) -> int:
         """Ask every worker that serves what it does now. Returns a number for `reports`. Never waits."""
         with self.lock:
-            self._survey += 1
-            keeper = self._keeper
-            if keeper is not None and keeper.reload.state != lifecycle.HANDING_OVER:  # then the next word is "serve"
-                for slot in self.slots:
-                    if slot.watch is not None and slot.state == lifecycle.READY:
-                        slot.watch.tell({"type": "report", "number": self._survey})
-            return self._survey
+            return 0 if self._keeper is None else self._keeper.ask_for_reports()
 
     def reports(self, number: int, deadline: float) -> dict[int, dict[str, Any]]:
         """What the workers said, by slot: `calls`, `running` (names of functions), `heap` (bytes) and `number`.
@@ -303,8 +296,10 @@ class Supervisor:
             return {slot.number: slot.watch.reports.get("report", {}) for slot in self.slots if slot.watch is not None}
 
     def _is_awaited(self, number: int) -> bool:
+        from js_host._host.watch import reached
+
         asked = [slot.watch for slot in self.slots if slot.watch is not None and slot.state == lifecycle.READY]
-        return any(watch.reports.get("report", {}).get("number") != number for watch in asked)
+        return any(not reached(watch.reports.get("report", {}), number) for watch in asked)
 
     def _foretold_end(self, slot: WorkerSlot, pid: int) -> WorkerEnd | None:
         """A worker that is slow to die (a core dump takes its time) has often said why before."""

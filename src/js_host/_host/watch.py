@@ -13,14 +13,15 @@ from collections import deque
 
 from js_host._host.endings import STOPPED, WorkerEnd, describe_end
 from js_host._host.lines import LineSplitter, LogLine, read_line
+from js_host._host.wear import draw_share
 from js_host._host.worker_process import UNKNOWN_STATUS, WorkerProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
-__all__ = ["WorkerWatch"]
+__all__ = ["WorkerWatch", "reached"]
 
 CHUNK = 65536
 LAST_LINES = 100
@@ -51,7 +52,10 @@ class WorkerWatch:
         "last_lines",
         "next_check",
         "process",
+        "pulses",
         "reports",
+        "share",
+        "since",
         "worker",
     )
 
@@ -60,6 +64,9 @@ class WorkerWatch:
         self.process = process
         self.reports: dict[str, dict[str, Any]] = {}
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.since = now
+        self.pulses = 0
+        self.share = draw_share()
         self.killed: str | None = None
         self.drained = False
         self.closed_at: float | None = None
@@ -172,6 +179,12 @@ class WorkerWatch:
             lines=self.last_lines,
             flags=flags,
         )
+
+
+def reached(report: Mapping[str, Any], number: int) -> bool:
+    """Whether a worker's report answers the question of that number, or a later one."""
+    said = report.get("number")
+    return isinstance(said, int) and said >= number
 
 
 def _message(line: bytes) -> dict[str, Any] | None:

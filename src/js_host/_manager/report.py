@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from js_host._host.usage import age_of, memory_of
 from js_host._manager.survey import worker_words
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from js_host._manager.hosts import ManagedHost
     from js_host._manager.survey import Survey
 
-__all__ = ["age_of", "host_report", "lease_answer", "memory_of"]
+__all__ = ["host_report", "lease_answer"]
 
 
 def lease_answer(host: ManagedHost, *, started: bool) -> dict[str, Any]:
@@ -77,26 +78,3 @@ def process_report(place: Place) -> dict[str, Any]:
         "uptime": age_of(pid) if pid else None,
         "memory": memory_of(pid) if pid else None,
     }
-
-
-def memory_of(pid: int) -> int | None:
-    """Bytes of memory that a process holds; None where the system does not show it."""
-    fields = _fields(f"/proc/{pid}/statm")
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else None
-
-
-def age_of(pid: int) -> float | None:
-    """Seconds since a process was started; None where the system does not show it."""
-    after_name, up = _fields(f"/proc/{pid}/stat", after=")"), _fields("/proc/uptime")
-    if len(after_name) < 20 or not up:
-        return None
-    return round(max(0.0, float(up[0]) - int(after_name[19]) / os.sysconf("SC_CLK_TCK")), 3)
-
-
-def _fields(path: str, after: str = "") -> list[str]:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-    except OSError:
-        return []
-    return text.rpartition(after)[2].split() if after else text.split()

@@ -10,11 +10,12 @@ import os
 import time
 from time import monotonic
 
+from js_host._host.usage import memory_of
 from js_host._manager.followers import Followers
 from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
 from js_host._manager.leases import Leases
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, error_of, host_key
-from js_host._manager.report import host_report, lease_answer, memory_of
+from js_host._manager.report import host_report, lease_answer
 from js_host._manager.survey import ask_workers
 from js_host.exceptions import ConfigError
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
+from js_host._host.watch import reached
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +30,7 @@ def ask_workers(hosts: Iterable[ManagedHost]) -> Survey:
 
 
 def _answers(said: Mapping[int, Mapping[str, Any]], number: int) -> Mapping[int, Mapping[str, Any]]:
-    return {slot: {**words, "answers": words.get("number") == number} for slot, words in said.items()}
+    return {slot: {**words, "answers": reached(words, number)} for slot, words in said.items()}
 
 
 def worker_words(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Hello(msgspec.Struct):
     pid: int
     limit: int
     functions: list[str]
+    workers: int = 1
 
 
 class Bye(msgspec.Struct):
@@ -47,7 +48,8 @@ class Bye(msgspec.Struct):
     stack: str = ""
 
     def error(self, function: str, deadline_passed: bool) -> JSHostError:
-        """What the call that was in flight raises."""
+        """What the call that was in flight raises. `function` is its name, as it was called."""
+        function = function.partition("\0")[0]
         if self.reason == "drained":
             return Stopping(f"The worker ended before it took {function}.", maybe_executed=False)
         if self.reason == "stuck" and deadline_passed:
@@ -157,6 +159,7 @@ def read_error(body: Buffer, function: str, faults: Mapping[int, BaseException] 
 
     `faults` are the exceptions that its questions to the program raised: one may have come back.
     """
+    function = function.partition("\0")[0]  # without its traceparent
     try:
         error = msgspec.convert(decode(body), _Error)
         kind = _KINDS.get(error.type)

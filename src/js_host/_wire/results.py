@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..exceptions import UnexpectedResponse
+from ..exceptions import UnexpectedResponse, ValueNotSupported
 from .values import decode
 
 TYPE_CHECKING = False
@@ -27,9 +27,18 @@ def text(body: Buffer, attachments: Sequence[bytes] | None) -> str:
         return result
     if attachments is None:
         return str(body, "utf-8")
-    if isinstance(result, bytes):
+    return _text_of(result) if isinstance(result, bytes) else str(result)
+
+
+def _text_of(result: bytes) -> str:
+    try:
         return str(result, "utf-8")
-    return str(result)
+    except UnicodeDecodeError as error:
+        raise ValueNotSupported(
+            f"The result is bytes that are no UTF-8 text ({error.reason} at {error.start}). Call the function itself: "
+            "`function(…)` gives bytes, `function.call(…)` text.",
+            maybe_executed=True,
+        ) from None
 
 
 def typed(kind: Any) -> Decoder:

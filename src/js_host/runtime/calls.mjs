@@ -4,10 +4,14 @@ import { describeError } from './errors.mjs'
 import { FrameError, HEADER_SIZE, END, PATIENT, RESULT, RICH, STREAM, bodyLength, readUint32, textFrame } from './frames.mjs'
 import { Call, outOfTime } from './functions.mjs'
 import { STOPPING, TOO_LATE, TooLarge, badValue, errorFrame, timedOut, unknownFunction, unwantedStream } from './messages.mjs'
+import { CANCELLED, ERROR, OK, TIMEOUT } from './ends.mjs'
 import { Questions } from './questions.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { Pump, closeStream, isStream } from './streams.mjs'
+import { splitName } from './traces.mjs'
 import { decodeValue, valueFrame } from './values.mjs'
+
+/** @typedef {import('./ends.mjs').End} End */
 
 export class Calls {
   /** @param {import('./connection.mjs').Connection} connection */
@@ -28,14 +32,20 @@ export class Calls {
     const start = at + HEADER_SIZE + (bytes[at + 10] | bytes[at + 11] << 8)
     if (start > end) throw new FrameError('The name of a function is longer than its frame.')
     if (id === 0 || this.open.has(id)) throw new FrameError(`A call came in under the id ${id}, which ${id === 0 ? 'is none' : 'is in use'}.`)
-    const name = bytes.utf8Slice(at + HEADER_SIZE, start)
-    const entry = worker.host.functions[name]
-    if (entry === undefined) return this.connection.write(errorFrame(id, unknownFunction(name, Object.keys(worker.host.functions))))
-    if (worker.takesNoCalls) return this.connection.write(errorFrame(id, STOPPING))
+    let name = bytes.utf8Slice(at + HEADER_SIZE, start)
+    let entry = worker.host.functions[name]
+    let traceparent
+    if (entry === undefined) {
+      ({ name, traceparent } = splitName(name))
+      entry = worker.host.functions[name]
+    }
+    if (entry === undefined) return this.refuseWith(id, unknownFunction(name, Object.keys(worker.host.functions)))
+    if (worker.takesNoCalls) return this.refuseWith(id, STOPPING)
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.connection.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)
-    if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.connection.write(errorFrame(id, TOO_LATE))
+    if (call.deadline !== 0 && (flags & PATIENT) === 0 && performance.now() > call.deadline) return this.refuseWith(id, TOO_LATE)
+    if (traceparent !== undefined) call.traceparent = traceparent
     this.run(call, entry, bytes, start, end, flags, owned)
   }
 
@@ -55,6 +65,7 @@ export class Calls {
       return this.refuse(call.id, error)
     }
     if ((flags & PATIENT) !== 0) call.renew()
+    if (worker.host.metrics !== null) worker.host.metrics.began(call, this.connection.arrival)
     worker.begin(call)
     try {
       value = entry.goesOn ? worker.attribution.within(call, () => entry.run(worker.host, data, call)) : entry.run(worker.host, data, call)
@@ -73,7 +84,13 @@ export class Calls {
   /** The data can not be read: the function does not run. @param {number} id @param {unknown} error */
   refuse (id, error) {
     if (error instanceof FrameError) throw error
-    this.connection.write(errorFrame(id, { ...badValue(/** @type {Error} */ (error)), maybeExecuted: false }))
+    this.refuseWith(id, { ...badValue(/** @type {Error} */ (error)), maybeExecuted: false })
+  }
+
+  /** The call, or its result, is not taken. @param {number} id @param {import('./messages.mjs').ErrorMessage} error */
+  refuseWith (id, error) {
+    this.worker.host.metrics?.refuse(error.type)
+    this.connection.write(errorFrame(id, error))
   }
 
   /** The result comes later. @param {Call} call @param {PromiseLike<unknown>} promise */
@@ -93,7 +110,7 @@ export class Calls {
   settle (call, value) {
     const late = call.deadline !== 0 && performance.now() > call.deadline
     if (isStream(value)) return this.stream(call, value, late)
-    if (!this.end(call)) return
+    if (!this.end(call, late ? TIMEOUT : OK)) return
     if (late) this.timedOut(call)
     else this.answer(call.id, value)
   }
@@ -101,7 +118,7 @@ export class Calls {
   /** The result comes in parts. @param {Call} call @param {unknown} stream @param {boolean} late */
   stream (call, stream, late) {
     if (call.settled || late || !call.streams) {
-      if (this.end(call)) late ? this.timedOut(call) : this.connection.write(errorFrame(call.id, unwantedStream(call.name)))
+      if (this.end(call, late ? TIMEOUT : ERROR)) late ? this.timedOut(call) : this.connection.write(errorFrame(call.id, unwantedStream(call.name)))
       return closeStream(this.worker.host, call.name, stream)
     }
     this.keep(call)
@@ -115,20 +132,20 @@ export class Calls {
 
   /** A stream has ended. @param {Call} call */
   finish (call) {
-    if (this.end(call)) this.connection.write(textFrame(call.id, END, ''))
+    if (this.end(call, OK)) this.connection.write(textFrame(call.id, END, ''))
   }
 
   /** @param {Call} call @param {unknown} error */
   fail (call, error) {
     const fault = call.questions?.faultOf(error)
-    if (this.end(call)) this.connection.write(errorFrame(call.id, { ...describeError(error), fault, maybeExecuted: true }))
+    if (this.end(call, ERROR)) this.connection.write(errorFrame(call.id, { ...describeError(error), fault, maybeExecuted: true }))
   }
 
   /** @param {Call} call */
   timeOut (call) {
     if (call.settled) return
     this.timedOut(call)
-    this.abandon(call, new DOMException('The deadline of the call has passed.', 'TimeoutError'))
+    this.abandon(call, new DOMException('The deadline of the call has passed.', 'TimeoutError'), TIMEOUT)
   }
 
   /** @param {Call} call */
@@ -136,9 +153,9 @@ export class Calls {
     this.connection.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle, call.pump !== null)))
   }
 
-  /** Nobody waits for the call any more: its function may notice, or go on in vain. @param {Call} call @param {DOMException} reason */
-  abandon (call, reason) {
-    if (!this.end(call)) return
+  /** Nobody waits for the call any more: its function may notice, or go on in vain. @param {Call} call @param {DOMException} reason @param {End} [end] */
+  abandon (call, reason, end = CANCELLED) {
+    if (!this.end(call, end)) return
     if (call.pump === null) this.worker.host.counters.abandoned++
     call.abort(reason)
   }
@@ -157,10 +174,11 @@ export class Calls {
     for (const call of [...this.open.values()]) this.abandon(call, reason)
   }
 
-  /** A call ends once; what comes later is dropped. @param {Call} call @returns {boolean} */
-  end (call) {
+  /** A call ends once; what comes later is dropped. @param {Call} call @param {End} end @returns {boolean} */
+  end (call, end) {
     if (call.settled) return false
     call.settled = true
+    if (this.worker.host.metrics !== null) this.worker.host.metrics.ended(call, end)
     if (call.questions !== null) call.questions.end()
     if (call.slot !== null) this.worker.attribution.giveBack(call)
     if (this.open.delete(call.id)) this.worker.done(call)
@@ -179,7 +197,7 @@ export class Calls {
     try {
       frame = this.encode(id, RESULT, value)
     } catch (error) {
-      frame = errorFrame(id, describeRefused(error))
+      return this.refuseWith(id, describeRefused(error))
     }
     this.connection.write(frame)
   }
@@ -197,7 +215,7 @@ export class Calls {
 
   /** Part of a stream can not cross. @param {Call} call @param {unknown} error */
   refuseResult (call, error) {
-    if (this.end(call)) this.connection.write(errorFrame(call.id, describeRefused(error)))
+    if (this.end(call, ERROR)) this.refuseWith(call.id, describeRefused(error))
   }
 }
 

@@ -134,6 +134,7 @@ async function serve (host) {
   const server = createHttpServer(host, {
     onUpgrade: (req, socket, head) => serveUpgrade(worker, req, /** @type {import('node:net').Socket} */ (socket), head)
   })
+  await host.warmUp()
   await listen(server, host)
   onStopSignal(async () => {
     const answered = drainHttpServer(server)

@@ -19,6 +19,7 @@ import { util } from './util.mjs'
  * @property {string[]} allowedHosts names that plain HTTP may be asked by, besides addresses and localhost
  * @property {import('./logger.mjs').Logger | null} logger
  * @property {((host: import('./host.mjs').Host) => unknown) | null} extendHost
+ * @property {((host: import('./host.mjs').Host) => unknown) | null} warmup what each worker does before it is ready
  * @property {Record<string, any>} raw what functions read as this.host.config: all that was written, and these
  */
 
@@ -68,7 +69,8 @@ export function readConfig (exported, file) {
     logger: checked(raw, 'logger', file, isLogger, 'null, or an object with the methods of console (info and error at least)')
   }
   const extendHost = checked(raw, 'extendHost', file, isOptionalFunction, 'a function that takes the host') ?? null
-  return { file, ...config, extendHost, raw: Object.assign(raw, config) }
+  const warmup = checked(raw, 'warmup', file, isOptionalFunction, 'a function that takes the host') ?? null
+  return { file, ...config, extendHost, warmup, raw: Object.assign(raw, config) }
 }
 
 /**

@@ -29,6 +29,10 @@ export class Call {
     this.time = time
     this.streams = streams
     this.settled = false
+    /** When it came in, on the clock of performance.now(); known where metrics are kept. */
+    this.arrival = 0
+    /** @type {string | undefined} of the span that it belongs to, as W3C Trace Context writes it */
+    this.traceparent = undefined
     /** @type {AbortController | null} */
     this.controller = null
     /** @type {import('./streams.mjs').Pump | null} what sends its result in parts */
@@ -94,6 +98,11 @@ export class Context {
   /** The moment, on the clock of performance.now(), after which nobody waits for the result; Infinity where there is none. */
   get deadline () {
     return this.#call.deadline || Infinity
+  }
+
+  /** The span that the call belongs to, as W3C Trace Context writes it; undefined where nobody traces it. */
+  get traceparent () {
+    return this.#call.traceparent
   }
 
   get log () {

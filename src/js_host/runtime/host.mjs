@@ -25,6 +25,10 @@ export class Host {
     this.logger = config.logger ?? options.logger ?? createLogger()
     /** How many calls there were, and what went wrong beside them: second answers, errors after the answer, functions that nobody waits for. */
     this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    /** @type {import('./metrics.mjs').Metrics | null} where somebody asked for them */
+    this.metrics = null
+    /** Where the supervisor answers for them. @type {string | undefined} */
+    this.metricsAt = undefined
     /** @type {Record<string, FunctionEntry>} */
     this.functions = Object.create(null)
     for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])
@@ -40,6 +44,34 @@ export class Host {
     const host = new Host(config, options)
     await config.extendHost?.(host)
     return host
+  }
+
+  /** Keep metrics from now on. @param {string} place where the supervisor answers for them */
+  async keepMetrics (place) {
+    const { Metrics } = await import('./metrics.mjs')
+    this.metrics = new Metrics()
+    this.metricsAt = place
+  }
+
+  /**
+   * Run a call that came alone, over HTTP.
+   * @param {FunctionEntry} entry @param {unknown} data @param {import('./functions.mjs').Call} call
+   */
+  async runAlone (entry, data, call) {
+    this.metrics?.began(call, performance.now())
+    try {
+      const value = await entry.run(this, data, call)
+      this.metrics?.ended(call, 'ok')
+      return value
+    } catch (error) {
+      this.metrics?.ended(call, 'error')
+      throw error
+    }
+  }
+
+  /** Do what the config wants to have been done before the first call. What it throws is the error of the start. */
+  async warmUp () {
+    await this.settings.warmup?.(this)
   }
 
   /**
@@ -68,7 +100,7 @@ export class Host {
 
   /** What GET /status answers. */
   status () {
-    return { type: 'Host', version: this.version, config: this.serializableConfig(), counters: this.counters }
+    return { type: 'Host', version: this.version, config: this.serializableConfig(), counters: this.counters, metrics: this.metricsAt }
   }
 
   /** The config without what JSON can not say, with the names of the functions. */

@@ -7,8 +7,9 @@
 import { createServer } from 'node:http'
 import { isIP } from 'node:net'
 import { describeError } from './errors.mjs'
-import { Call, isThenable, noticeTime, outOfTime } from './functions.mjs'
+import { Call, noticeTime, outOfTime } from './functions.mjs'
 import { closeStream, isStream } from './streams.mjs'
+import { readTraceparent } from './traces.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
@@ -143,21 +144,25 @@ function failure (error) {
  */
 async function answerTo (host, state, req, res) {
   refuseStrangers(host, req)
-  if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
   const path = (req.url ?? '/').split('?', 1)[0]
+  if (path === '/health') {
+    allow(req, 'GET', 'HEAD')
+    return answer(200, JSON_TYPE, '{"status":"ok"}')
+  }
+  if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
   if (path === '/status') {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, JSON.stringify(host.status()))
   }
-  if (path === '/health') {
+  if (path === '/ready') {
     allow(req, 'GET', 'HEAD')
-    return answer(200, JSON_TYPE, '{"status":"ok"}')
+    return answer(200, JSON_TYPE, '{"status":"ready"}')
   }
   if (path.startsWith('/function/')) {
     allow(req, 'POST')
     return callFunction(host, state, decodeName(path.slice('/function/'.length)), req, res)
   }
-  throw new Refusal(404, `Not found. There are GET /status, GET /health and POST /function/<name>, not ${path}`)
+  throw new Refusal(404, `Not found. There are GET /status, GET /health, GET /ready and POST /function/<name>, not ${path}`)
 }
 
 /**
@@ -172,13 +177,13 @@ async function callFunction (host, state, name, req, res) {
   if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
   const data = await readData(req, res, host.settings.requestDataLimit)
   const call = new Call(0, name, 0)
+  call.traceparent = readTraceparent(/** @type {string | undefined} */ (req.headers.traceparent))
   state.calls.add(call)
   res.once('close', () => {
     state.calls.delete(call)
     if (!res.writableFinished) call.abort(new Error('The caller closed the connection'))
   })
-  const result = entry.run(host, data, call)
-  return resultAnswer(host, name, isThenable(result) ? await result : result)
+  return resultAnswer(host, name, await host.runAlone(entry, data, call))
 }
 
 /**

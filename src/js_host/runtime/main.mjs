@@ -1,11 +1,12 @@
 // A worker of a supervisor: loads the config, serves its functions on the sockets it inherited, until it is told to drain.
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
-//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1]
+//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1] [--metrics PLACE]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
 // `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status.
-// With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve.
+// With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
+// with `metrics` it keeps them, and says in its status where its supervisor answers for them.
 
 import fs from 'node:fs'
 import net from 'node:net'
@@ -37,6 +38,7 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
+process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
 const records = new Records((line) => process.stdout.write(line))
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 await start().catch(failed)
@@ -60,7 +62,9 @@ async function start () {
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
-  const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
+  await host.warmUp()
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0), workers: Number(options.workers ?? 1) })
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
@@ -174,6 +178,7 @@ async function drain (worker, servers, { timeout }) {
 function watchLife (worker) {
   process.on('exit', (code) => {
     records.tellAll()
+    if (worker.host.metrics !== null) tell({ type: 'report', ...worker.report() })
     if (worker.draining) return
     const functions = worker.inFlight()
     const message = `process.exit(${code}) was called${functions.length > 0 ? ` while ${functions.join(', ')} ran` : ''}.`

@@ -7,8 +7,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 /** How often it looks, and how far beyond its deadline the loop must be stuck, in ms. */
 const TICK = 150
 const GRACE = 100
-/** How long the main thread may take to show its stack, in ms: native code can not be interrupted. */
+/** How long the main thread may take to show its stack, in ms that this process has a processor: native code can not be interrupted. */
 const STACK_TIMEOUT = 150
+/** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
+const LONGEST_STACK_TIMEOUT = 300
 
 const { control, cells, seats, origin, RUNNING, NEAREST, LEAVING, SILENT } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
@@ -28,8 +30,9 @@ supervisor.on('close', die)
 
 const ticker = setInterval(look, TICK)
 
-/** @param {{type: string}} order */
+/** @param {{type: string, number?: number}} order */
 function hear (order) {
+  if (order.type === 'pulse') return writeAll(control, Buffer.from(JSON.stringify(order) + '\n')) // however busy the main thread is
   if (order.type === 'drain') cells[LEAVING] = 1 // who asks later must not get an answer by code that has been replaced
   port.postMessage({ control: order })
 }
@@ -65,13 +68,23 @@ async function mainThreadStack () {
   const session = new Session()
   return new Promise((resolve) => {
     const scripts = new Map()
-    setTimeout(() => resolve({ stack: '', where: 'native code (a regular expression, JSON, …), which has no stack to show' }), STACK_TIMEOUT)
+    whenOverdue(() => resolve({ stack: '', where: 'code that did not show its stack: native (a regular expression, JSON, …), or short of a processor' }))
     session.connectToMainThread()
     session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url))
     session.on('Debugger.paused', ({ params }) => resolve(describe(params.callFrames, scripts)))
     session.post('Debugger.enable')
     session.post('Debugger.pause')
   })
+}
+
+/** @param {() => void} giveUp */
+function whenOverdue (giveUp) {
+  const began = performance.now()
+  const before = process.cpuUsage()
+  setInterval(() => {
+    const { user, system } = process.cpuUsage(before)
+    if ((user + system) / 1000 > STACK_TIMEOUT || performance.now() - began > LONGEST_STACK_TIMEOUT) giveUp()
+  }, 10)
 }
 
 /**

@@ -28,12 +28,13 @@ export const LEAVING = 2
 export class Worker {
   /**
    * @param {import('./host.mjs').Host} host
-   * @param {{spin?: number}} [options] `spin` in microseconds
+   * @param {{spin?: number, workers?: number}} [options] `spin` in microseconds; `workers` of its host
    */
-  constructor (host, { spin = 0 } = {}) {
+  constructor (host, { spin = 0, workers = 1 } = {}) {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
+    this.workers = workers
     this.attribution = new Attribution(this)
     /** How many calls it was asked for. */
     this.count = 0
@@ -64,8 +65,8 @@ export class Worker {
   }
 
   hello () {
-    const { host } = this
-    return { version: host.version, node: process.version, pid: process.pid, limit: this.limit, functions: Object.keys(host.functions) }
+    const { host, limit, workers } = this
+    return { version: host.version, node: process.version, pid: process.pid, limit, workers, functions: Object.keys(host.functions) }
   }
 
   status () {
@@ -74,7 +75,11 @@ export class Worker {
 
   /** What the supervisor is told when it asks: how many calls there were, which functions run, bytes of JavaScript's heap. */
   report () {
-    return { calls: this.host.counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
+    const { counters, metrics } = this.host
+    const report = { calls: counters.calls, running: this.inFlight(), heap: process.memoryUsage().heapUsed }
+    if (metrics === null) return report
+    const clients = [...this.connections].filter((connection) => connection.greeted)
+    return { ...report, counters: metrics.counters(), gauges: { ...metrics.gauges(), connections: clients.length } }
   }
 
   /** @param {import('./connection.mjs').Connection} connection */

@@ -1,0 +1,88 @@
+"""A worker that is frozen is ended; one that is only busy is not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from js_host._client.address import Address
+from js_host._client.pool import Lane, Pool
+from js_host._host.pulse import MISSES, is_frozen
+from js_host._host.supervisor import Supervisor, SupervisorOptions
+from js_host._wire.values import decode
+from js_host.exceptions import WorkerDied
+
+CODE = """
+module.exports = { functions: {
+  pid: () => process.pid,
+  never: () => new Promise(() => { console.log('it waits') }),
+  blocks: (ms) => { for (const end = Date.now() + ms; Date.now() < end;); return process.pid }
+} }
+"""
+
+
+class Live:
+    """A host that is asked often whether it lives."""
+
+    def __init__(self, config: Path) -> None:
+        self.lines: list[str] = []
+        self.supervisor = Supervisor(
+            SupervisorOptions(str(config), pulse=0.1, log=lambda batch: self.lines.extend(line.text for line in batch))
+        )
+        self.supervisor.start()
+        self.slot = self.supervisor.slots[0]
+        self.pool = Pool([Lane(Address.unix(self.slot.address), self.slot)], self.explain)
+
+    def call(self, name: str, data: object = None) -> Any:
+        return self.pool.call(name.encode(), data, None, decode)
+
+    def explain(self, lane: Lane, pid: int) -> Any:
+        end = self.supervisor.explain(self.slot, pid) if pid else None
+        return WorkerDied(str(end)) if end else None
+
+    def close(self) -> None:
+        self.pool.close()
+        self.supervisor.stop()
+
+
+@pytest.fixture
+def live(nothing_left: Any) -> Any:
+    live = Live(nothing_left.config(CODE))
+    yield live
+    live.close()
+
+
+def test_a_worker_is_frozen_after_three_questions_without_an_answer() -> None:
+    assert [is_frozen(asked, 7) for asked in (7, 8, 9, 10)] == [False, False, False, True]
+
+
+def test_a_frozen_worker_is_ended_and_its_callers_hear_why(live: Live, wait_for: Any) -> None:
+    pid, errors = live.call("pid"), []
+
+    def call() -> None:
+        try:
+            live.call("never")
+        except WorkerDied as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    wait_for(lambda: "it waits" in live.lines)
+    os.kill(pid, signal.SIGSTOP)
+    thread.join(20)
+    assert f"answered nothing for {MISSES * 0.1:g} s, as one that is frozen" in str(errors[0])
+    assert live.call("pid") != pid
+
+
+def test_a_busy_worker_is_left_alone(live: Live) -> None:
+    pid = live.call("pid")
+    began = time.monotonic()
+    assert live.call("blocks", 1500) == pid
+    assert time.monotonic() - began >= 1.5
+    assert live.call("pid") == pid
