@@ -341,12 +341,7 @@ class JSHost(ThereIsOne):
     def _remote_home(self) -> RemoteHome:
         from ._homes.remote import RemoteHome
 
-        advice = (
-            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`; or, in development, have "
-            "a manager start it: USE_MANAGER=True; or let this program have one of its own: "
-            "`with JSHost(config_file) as host: …`."
-        )
-        return RemoteHome(self.get_url(), self._call_options(), advice)
+        return RemoteHome(self.get_url(), self._call_options(), self._config_file or settings.CONFIG_FILE)
 
     def _manager(self) -> JSHostManager:
         from .manager import JSHostManager
@@ -375,13 +370,9 @@ class JSHost(ThereIsOne):
     def _validate(self) -> None:
         if self._config_file is None or self._managed or self._owned:
             return
-        local, remote = self._read_config()["config"], self.get_config()
-        if set(local.get("functions") or ()) != set(remote.get("functions") or ()):
-            raise UnexpectedResponse(
-                f"The host at {self.get_url()} is not one of {self._config_file}, or of an older version of it: "
-                f"it offers {remote.get('functions')}, the file {local.get('functions')}. Restart it.",
-                maybe_executed=False,
-            )
+        from ._homes.remote import check_functions
+
+        check_functions(self.get_url(), self.get_config(), self._config_file, self._read_config()["config"])
 
     def _read_config(self) -> Mapping[str, Any]:
         from ._host.config_file import read_config_file
