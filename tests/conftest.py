@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -107,6 +108,30 @@ def wait_for(look: Callable[[], object], patience: float = PATIENCE) -> None:
 def wait_for_fixture() -> Callable[..., None]:
     """Give `wait_for` to tests of any folder."""
     return wait_for
+
+
+@pytest.fixture
+def swept(nothing_left: Left) -> Callable[[], None]:
+    """Sweep, as the next host does, the socket files of processes that were ended by force, once those are gone."""
+    from js_host._host.runtime_dir import sweep
+
+    def nothing_lies_there() -> bool:
+        sweep(str(nothing_left.runtime / "js-host"))
+        return nothing_left.sockets() == []
+
+    return lambda: wait_for(nothing_lies_there)
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Find ports that nobody listens at."""
+
+    def find() -> int:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            return int(taken.getsockname()[1])
+
+    return find
 
 
 def _pids() -> list[int]:

@@ -199,6 +199,13 @@ def test_what_does_not_upgrade_is_refused(answer: bytes) -> None:
     assert not caught.value.maybe_executed
 
 
+@pytest.mark.parametrize("status", ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Time-out"])
+def test_a_load_balancer_without_a_host_is_no_host_that_answers(status: str) -> None:
+    with pytest.raises(ConnectionError, match=status) as caught:
+        upgrade_answer(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+    assert not caught.value.maybe_executed
+
+
 @given(st.binary(max_size=60))
 def test_garbage_in_place_of_a_head_is_refused_or_waited_for(data: bytes) -> None:
     try:

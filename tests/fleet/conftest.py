@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,23 +43,3 @@ def python(nothing_left: Any) -> Callable[..., str]:
         return ended.stdout
 
     return run
-
-
-@pytest.fixture
-def swept(nothing_left: Any, wait_for: Callable[..., None]) -> Callable[[], None]:
-    """Sweep, as the next host does, the socket files of processes that were ended by force, once those are gone."""
-    from js_host._host.runtime_dir import sweep
-
-    def nothing_lies_there() -> bool:
-        sweep(os.path.join(nothing_left.runtime, "js-host"))
-        return nothing_left.sockets() == []
-
-    return lambda: wait_for(nothing_lies_there)
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

@@ -70,7 +70,7 @@ class Redis:
 
 @pytest.fixture(params=["filesystem", "redis"])
 def broker(
-    request: pytest.FixtureRequest, nothing_left: Any, monkeypatch: pytest.MonkeyPatch, free_port: int
+    request: pytest.FixtureRequest, nothing_left: Any, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
 ) -> Iterator[None]:
     """Have Celery use a directory, or a real Redis, as its broker."""
     pytest.importorskip("celery", reason="Celery is not installed; `python3 dev.py fleet` does it")
@@ -84,9 +84,10 @@ def broker(
         return
     if not shutil.which("redis-server"):
         pytest.skip("redis-server is not installed (on Debian: apt install redis-server)")
-    monkeypatch.setenv("BROKER_URL", f"redis://127.0.0.1:{free_port}")
-    monkeypatch.setenv("RESULTS_URL", f"redis://127.0.0.1:{free_port}")
-    redis = Redis(nothing_left.directory, free_port)
+    port = free_port()
+    monkeypatch.setenv("BROKER_URL", f"redis://127.0.0.1:{port}")
+    monkeypatch.setenv("RESULTS_URL", f"redis://127.0.0.1:{port}")
+    redis = Redis(nothing_left.directory, port)
     yield
     redis.close()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..exceptions import UnexpectedResponse
+from ..exceptions import ConnectionError, UnexpectedResponse
 
 UPGRADE = "js-host/1"
 END = b"\r\n\r\n"
 
 #: An answer's head longer than this is not a host's.
 MAX_HEAD = 16 * 1024
+
+#: What a load balancer answers that finds no host, or one that goes away at this moment.
+NO_HOST = (["502"], ["503"], ["504"])
 
 
 class NotUpgraded(UnexpectedResponse):
@@ -28,7 +31,7 @@ def upgrade_request(authority: str, path: str = "/") -> bytes:
 def upgrade_answer(received: bytes) -> bytes | None:
     """What follows the head of the answer, once it has agreed to the upgrade; None while the head is incomplete.
 
-    Raises NotUpgraded if it did not agree.
+    Raises NotUpgraded if it did not agree, and ConnectionError if a load balancer says that no host is there.
     """
     end = received.find(END)
     if end < 0:
@@ -37,6 +40,9 @@ def upgrade_answer(received: bytes) -> bytes | None:
         return None
     status, *headers = received[:end].decode("latin-1").split("\r\n")
     fields = dict(line.lower().replace(" ", "").split(":", 1) for line in headers if ":" in line)
-    if status.split(" ")[1:2] != ["101"] or fields.get("upgrade") != UPGRADE:
+    code = status.split(" ")[1:2]
+    if code in NO_HOST:
+        raise ConnectionError(f"what stands before it says {status}")
+    if code != ["101"] or fields.get("upgrade") != UPGRADE:
         raise NotUpgraded(f"The address answers HTTP, but does not speak {UPGRADE}: {status}.")
     return received[end + len(END) :]
