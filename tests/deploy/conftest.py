@@ -41,10 +41,15 @@ class Served:
     def __init__(self, config: Path, port: int) -> None:
         self.port = port
         command = [sys.executable, "-m", "js_host", "run", str(config), "--port", str(port)]
-        with (config.parent / f"{port}.log").open("w") as log:
+        self.log = config.parent / f"{port}.log"
+        with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         assert "listening" in self.process.stdout.readline()
+
+    def has_reloaded(self) -> bool:
+        """Whether other workers have taken over."""
+        return "changed code serves now" in self.log.read_text()
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Send it a signal, and wait for its end."""

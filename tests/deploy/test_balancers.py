@@ -76,6 +76,16 @@ def test_a_host_that_the_proxy_drains_before_it_is_stopped_fails_no_call(
     assert load.failed == []
 
 
+def test_a_host_that_reloads_fails_no_call(load: Any, two_hosts: list[Any], wait_for: Any) -> None:
+    with load:
+        wait_for(lambda: len(load.answered) > 400, 30)
+        two_hosts[0].process.send_signal(signal.SIGHUP)
+        wait_for(two_hosts[0].has_reloaded, 30)
+        reloaded = time.monotonic()
+        wait_for(lambda: all(load.since(reloaded, way) > 200 for way in WAYS), 30)
+    assert load.failed == []
+
+
 def http_has_left(load: Any, host: int) -> bool:
     """Whether none of the last answers over HTTP came from that host: a proxy takes its time to reload."""
     last = [one for _, id, one in load.answered[-2000:] if id.startswith("http")][-200:]
