@@ -24,7 +24,7 @@ export class Host {
     this.version = VERSION
     this.logger = config.logger ?? options.logger ?? createLogger()
     /** What went wrong beside the calls: second answers, errors after the answer, functions that nobody waits for any more. */
-    this.counters = { repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    this.counters = { repeatedCallbacks: 0, lateErrors: 0, abandoned: 0, refusedRequests: 0, refusedConnections: 0, wrongTokens: 0 }
     /** @type {Record<string, FunctionEntry>} */
     this.functions = Object.create(null)
     for (const name of Object.keys(config.functions)) this.addFunction(name, config.functions[name])

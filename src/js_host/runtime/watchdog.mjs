@@ -34,7 +34,7 @@ export class Watchdog {
   }
 
   /**
-   * A client's socket has come.
+   * A client's socket has come, on which a goodbye can be written as it is.
    * @param {number} fd @returns {number} its seat
    */
   opened (fd) {
@@ -46,11 +46,13 @@ export class Watchdog {
 
   /** @param {number} seat */
   closed (seat) {
+    if (seat < 0) return
     this.descriptors[seat] = this.seats[seat] = SILENT
   }
 
   /** Whether part of a frame waits to be sent. @param {number} seat @param {boolean} unsent */
   setUnsent (seat, unsent) {
+    if (seat < 0) return
     this.seats[seat] = unsent ? SILENT : this.descriptors[seat]
   }
 }
