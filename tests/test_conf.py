@@ -26,6 +26,12 @@ DEFAULTS = {
     "QUEUE_SIZE": 1000,
     "START_TIMEOUT": 30.0,
     "NODE_ARGS": (),
+    "ENV": (),
+    "TOKEN": None,
+    "TOKEN_FILE": None,
+    "TLS_CA": None,
+    "TLS_CERT": None,
+    "TLS_KEY": None,
     "SPIN": True,
 }
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import __version__
+from ._host.environment import pick
 from ._host.node import OLDEST_NODE, Node, find_node, node_version
 from .conf import settings
 from .exceptions import JSHostError
@@ -165,7 +166,10 @@ def read_config(path: str) -> Mapping[str, Any]:
     from ._host.config_file import read_config_file
 
     node, program = settings.get_path_to_node(), settings.get_path_to_bin()
-    status = read_config_file(node, program, path, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT)
+    env = pick(os.environ, settings.ENV)
+    status = read_config_file(
+        node, program, path, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT, env=env
+    )
     config: Mapping[str, Any] = status["config"]
     return config
 

@@ -8,6 +8,7 @@ import sys
 from .._homes.options import count_workers
 from ..conf import settings
 from ..exceptions import StartError
+from . import run_security
 from .common import find_config_file, read_status, seconds
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from .._host.sockets import RawSocket
     from .._host.supervisor import Supervisor
+    from .run_security import Protection
 
 HELP = "run a host in the foreground, for production"
 
@@ -36,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--drain-timeout", type=seconds, default=30.0, metavar="SECONDS",
         help="how long running calls may take to finish at the end (default: %(default)g)")  # fmt: skip
     add("--node-arg", action="append", default=[], metavar="ARG", help="argument for Node itself; may be repeated")
+    run_security.add_arguments(parser)
 
 
 def count(text: str) -> int:
@@ -54,12 +57,15 @@ def port(text: str) -> int:
 
 def main(arguments: Namespace) -> int:
     config_file = find_config_file(arguments.config)
-    config = read_status(config_file, arguments.start_timeout)["config"]
+    config = read_status(config_file, arguments.start_timeout, arguments.env)["config"]
     address = arguments.address or config["address"]
     listener = listen(address, config["port"] if arguments.port is None else arguments.port, config_file)
     bound = listener.getsockname()[1]
+    protection = run_security.protect(arguments, listener)
     show_logs()
-    supervisor = make_supervisor(arguments, config_file, listener, ("--address", address, "--port", str(bound)))
+    supervisor = make_supervisor(
+        arguments, config_file, listener, protection, ("--address", address, "--port", str(bound))
+    )
     return serve(supervisor, f"{address}:{bound}", arguments.drain_timeout)
 
 
@@ -72,7 +78,9 @@ def listen(address: str, number: int, config_file: str) -> RawSocket:
         raise StartError(f"{error}\nIt is `port` in {config_file}, or the option --port.") from error
 
 
-def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket, place: tuple[str, ...]) -> Supervisor:
+def make_supervisor(
+    arguments: Namespace, config_file: str, listener: RawSocket, protection: Protection, place: tuple[str, ...]
+) -> Supervisor:
     """A supervisor whose workers share the listener, and name that place in their status."""
     from .._client.spin import spin_time
     from .._host.sockets import HostSockets
@@ -83,7 +91,8 @@ def make_supervisor(arguments: Namespace, config_file: str, listener: RawSocket,
         workers=arguments.workers,
         path_to_node=settings.PATH_TO_NODE,
         node_args=(*settings.NODE_ARGS, *arguments.node_arg),
-        worker_args=("--spin", str(spin_time(settings.SPIN)), *place),
+        worker_args=("--spin", str(spin_time(settings.SPIN)), *place, *protection.worker_args),
+        env=protection.env,
         start_timeout=arguments.start_timeout,
         drain_timeout=arguments.drain_timeout,
     )

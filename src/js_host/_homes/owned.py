@@ -30,6 +30,7 @@ class OwnedHome:
                 workers=options.workers,
                 path_to_node=options.path_to_node,
                 node_args=options.node_args,
+                env=options.env,
                 start_timeout=options.start_timeout,
                 shared_unix=True,
                 worker_args=("--spin", str(options.calls.spin_time)),

@@ -27,7 +27,7 @@ class SupervisorOptions:
     seconds: `start_timeout` until a worker must be ready, `drain_timeout` for its calls when it is
     stopped, `exit_timeout` for the same when Python ends. `log` takes the lines that workers print, in a thread
     of its own; without it they go to `logging`. With `reload`, new workers take over when a file that the
-    config loaded has changed.
+    config loaded has changed. `env` is the environment of the workers; without it, the usual part of ours.
     """
 
     __slots__ = (

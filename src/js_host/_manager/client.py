@@ -17,6 +17,7 @@ from time import monotonic
 
 from msgspec import json
 
+from js_host._host.environment import pick
 from js_host._host.sockets import RawSocket
 from js_host._manager.find import START_LIMIT, connect, find_or_start
 from js_host._manager.fork import close_held
@@ -188,6 +189,7 @@ def lease(
     workers: int = 1,
     path_to_node: str | None = None,
     node_args: Sequence[str] = (),
+    env: Sequence[str] = (),
     spin: int = 0,
     start_timeout: float = 30.0,
     say: Callable[[str], None] | None = None,
@@ -195,11 +197,11 @@ def lease(
     """Lease the host of a config file; it, and the manager, are started if they do not run.
 
     A host that runs already is taken as it is: with its number of workers, and the environment of the program that it
-    was started for. `spin` is in microseconds; `say` is told what is being started. Raises StartError (and its like:
-    ConfigError, NodeNotFound) with the whole story.
+    was started for. `env` names the variables that it gets besides the usual ones, `spin` is in microseconds, and `say`
+    is told what is being started. Raises StartError (and its like: ConfigError, NodeNotFound) with the whole story.
     """
     config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout)
+    message = _settings(config_file, workers, path_to_node, node_args, env, spin, start_timeout)
 
     def tell(event: Mapping[str, Any]) -> None:
         if say is not None and event["event"] == "starting":
@@ -216,13 +218,14 @@ def request_or_start(
     workers: int = 1,
     path_to_node: str | None = None,
     node_args: Sequence[str] = (),
+    env: Sequence[str] = (),
     spin: int = 0,
     start_timeout: float = 30.0,
     limit: float = ANSWER_LIMIT,
 ) -> dict[str, Any]:
     """Ask for what needs a manager, and starts one: `restart`."""
     config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout)
+    message = _settings(config_file, workers, path_to_node, node_args, env, spin, start_timeout)
     line, answer, _ = _ask_or_start(op, message, start_timeout + limit, None, lambda event: None)
     close_held(line)
     return answer
@@ -248,7 +251,13 @@ def request(op: str, limit: float = ANSWER_LIMIT, **fields: object) -> dict[str,
 
 
 def _settings(
-    config_file: str, workers: int, path_to_node: str | None, node_args: Sequence[str], spin: int, start_timeout: float
+    config_file: str,
+    workers: int,
+    path_to_node: str | None,
+    node_args: Sequence[str],
+    env: Sequence[str],
+    spin: int,
+    start_timeout: float,
 ) -> dict[str, Any]:
     return {
         "version": VERSION,
@@ -258,7 +267,8 @@ def _settings(
         "node_args": list(node_args),
         "spin": spin,
         "start_timeout": start_timeout,
-        "env": dict(os.environ),
+        "env": pick(os.environ, env),
+        "wanted_env": list(env),
         "pid": os.getpid(),
         "program": os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python",
     }
