@@ -6,6 +6,7 @@ import os
 
 from ..exceptions import ConfigError
 from .environment import worker_environment
+from .permissions import with_permissions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read_config_file(
     import json  # late: the start of a host needs neither
     import subprocess
 
-    command = [node, *node_args, program, os.path.abspath(config_file), "-c"]
+    command = [node, *with_permissions(node_args), program, os.path.abspath(config_file), "-c"]
     try:
         ended = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=worker_environment(env)

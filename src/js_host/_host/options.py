@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from js_host._host.lifecycle import RestartBudget
+from js_host._host.permissions import with_permissions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class SupervisorOptions:
         self.node = node
         self.path_to_node = path_to_node
         self.node_args = tuple(node_args)
-        self.command = tuple(command or (*node_args, RUNTIME, self.config_file))
+        self.command = tuple(command or (*with_permissions(node_args), RUNTIME, self.config_file))
         self.worker_args = tuple(worker_args)
         self.env = env
         self.shared_unix = shared_unix

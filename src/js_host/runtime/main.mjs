@@ -39,7 +39,6 @@ const tokenDigest = process.env.JS_HOST_TOKEN_SHA256
 delete process.env.JS_HOST_TOKEN_SHA256
 
 process.setSourceMapsEnabled(true)
-process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
 const records = new Records((line) => process.stdout.write(line))
 captureConsole((level, text) => records.record(level, text), () => records.admit())
@@ -60,6 +59,8 @@ function readFlags (flags) {
 }
 
 async function start () {
+  if (process.permission !== undefined) (await import('./permissions.mjs')).checkPermissions()
+  process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
   const loads = options.watch === undefined ? null : new (await import('./loads.mjs')).Loads()
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })

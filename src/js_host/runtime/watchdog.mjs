@@ -5,6 +5,9 @@
 import { Worker as Thread } from 'node:worker_threads'
 import { NEAREST, RUNNING } from './worker.mjs'
 
+/** Node ends the process where it denies the inspector, so it must be asked before. */
+const INSPECTS = process.permission === undefined || process.permission.has('inspector')
+
 /** How many connections the watchdog can say goodbye to; further ones just see theirs close. */
 const SEATS = 4096
 /** A seat that nobody has, or whose socket has part of a frame waiting to be sent. Otherwise it holds the descriptor. */
@@ -20,7 +23,7 @@ export class Watchdog {
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
-      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, SILENT },
+      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, SILENT, INSPECTS },
       stdin: false,
       execArgv: [],
       env: process.env

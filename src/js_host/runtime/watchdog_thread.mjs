@@ -10,7 +10,7 @@ const GRACE = 100
 /** How long the main thread may take to show its stack, in ms: native code can not be interrupted. */
 const STACK_TIMEOUT = 150
 
-const { control, cells, seats, origin, RUNNING, NEAREST, SILENT } = workerData
+const { control, cells, seats, origin, RUNNING, NEAREST, SILENT, INSPECTS } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */
@@ -55,6 +55,7 @@ async function stuck () {
 
 /** @returns {Promise<{stack: string, where: string}>} */
 async function mainThreadStack () {
+  if (!INSPECTS) return { stack: '', where: "code that can not be shown: Node's permission model denies the inspector (Node 24 and later have --allow-inspector)" }
   const { Session } = await import('node:inspector')
   const session = new Session()
   return new Promise((resolve) => {
