@@ -22,6 +22,8 @@ def open_link(
     does not let us in: it was told no secret and no data then.
     """
     address = Address.url(url, access)
+    if address.is_encrypted:
+        address.access.tls()  # files that are no good are told of first
     pool = Pool([Lane(address)], spin=spin, gate=gate, token=address.access.token)
     try:
         pool.status(timeout)

@@ -124,7 +124,8 @@ class Connection(Channel):
         while (rest := upgrade_answer(received)) is None:
             data = self._socket.recv(4096)
             if not data:
-                raise ConnectionError("the connection was closed")
+                hint = "" if address.is_encrypted else ". Does it want TLS? Then its URL begins with https://"
+                raise ConnectionError(f"it closed the connection{hint}")
             received += data
         if rest:
             raise UnexpectedResponse("The host spoke frames before it was greeted.", maybe_executed=False)
