@@ -24,8 +24,16 @@ SECRETS = {
     "NODE_CHANNEL_FD": "3",
 }
 USUAL = {
-    "PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "LC_ALL": "C", "TZ": "UTC", "TMPDIR": "/tmp",
-    "NODE_ENV": "production", "NODE_PATH": "/lib", "XDG_CACHE_HOME": "/cache", "NODE_EXTRA_CA_CERTS": "/ca.pem",
+    "PATH": "/bin",
+    "HOME": "/home/me",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C",
+    "TZ": "UTC",
+    "TMPDIR": "/tmp",
+    "NODE_ENV": "production",
+    "NODE_PATH": "/lib",
+    "XDG_CACHE_HOME": "/cache",
+    "NODE_EXTRA_CA_CERTS": "/ca.pem",
 }
 CONFIG = "module.exports = { port: 0, functions: { env: () => ({ ...process.env }) } }"
 

@@ -50,7 +50,7 @@ def withheld_in(text: str, source: Mapping[str, str], environment: Mapping[str, 
     import re  # late: only errors need it
 
     said = set(re.findall(r"\b[A-Z][A-Z0-9_]{2,}\b", text))
-    return [name for name in withheld(source, environment) if name in said]
+    return [name for name in withheld(source, environment) if name in said and not name.startswith("JS_HOST_")]
 
 
 def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:

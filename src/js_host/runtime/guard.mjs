@@ -23,6 +23,7 @@ const OPEN_PATHS = new Set(['/health', '/ready'])
 const PAGE = 'Web pages may not call this host: the request says that a browser sent it for one (Origin, Sec-Fetch-Site). ' +
   'Call the host from your server.'
 
+const TWO_NAMES = 'The request names two hosts.'
 const NO_TOKEN = 'This host wants its token, and none came with the request: send "Authorization: Bearer <token>".'
 const WRONG_TOKEN = 'The token that came with the request is not the one of this host.'
 
@@ -124,6 +125,7 @@ export class Guard {
   #nameRefusal (req) {
     const { address, allowedHosts } = this.host.settings
     const { localAddress = '', localPort = 0 } = req.socket
+    if ((req.headersDistinct.host ?? []).length > 1) return this.#refused(req, new Refusal(400, TWO_NAMES, { connection: 'close' }))
     const port = 'encrypted' in req.socket ? 443 : 80
     if (isOurName(req.headers.host, { localAddress, localPort, port, names: [address, ...allowedHosts] })) return null
     return this.#refused(req, new Refusal(403, nameStory(req.headers.host, localAddress, localPort), { connection: 'close' }))
