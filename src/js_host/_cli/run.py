@@ -39,6 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--log-format", choices=("text", "json"), default="text", help="log lines of text, or JSON objects")
     add_times(parser)
     add_limits(parser)
+    run_security.add_arguments(parser)
 
 
 def add_times(parser: ArgumentParser) -> None:
