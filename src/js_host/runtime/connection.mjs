@@ -121,6 +121,7 @@ export class Connection {
     this.greeted = true
     this.write(helloFrame(this.worker.hello()))
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
+    if (this.worker.draining) this.write(this.worker.leaving())
   }
 
   /** @param {Uint8Array | Uint8Array[]} frame */
