@@ -144,6 +144,7 @@ export class Connection {
     this.reader.limit = this.worker.limit
     this.write(helloFrame(this.worker.hello(this.isNear)))
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
+    if (this.worker.draining) this.write(this.worker.leaving())
   }
 
   /** The client did not give the token of this host. @param {boolean} silent it gave none @param {Promise<unknown>} time to say so */

@@ -180,11 +180,15 @@ export class Worker {
     this.draining = true
     this.onIdle = onIdle
     if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref()
-    const bye = byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
-    for (const connection of this.connections) connection.write(bye)
+    for (const connection of this.connections) if (connection.greeted) connection.write(this.leaving()) // others: after the hello
     this.lingering = this.connections.size > 0
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
     this.checkIdle()
+  }
+
+  /** What clients are told where no further call will be taken. */
+  leaving () {
+    return byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
   }
 
   /** The supervisor is about to end this process. */
@@ -213,6 +217,7 @@ export class Worker {
   goodbye (bye) {
     const frame = byeFrame(bye)
     for (const connection of this.connections) {
+      if (!connection.greeted) continue // its client would take it for no hello; the end of the connection tells it enough
       connection.write(frame)
       connection.flush()
     }
