@@ -201,7 +201,7 @@ def lease(
     is told what is being started. Raises StartError (and its like: ConfigError, NodeNotFound) with the whole story.
     """
     config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, env, spin, start_timeout)
+    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout, env)
 
     def tell(event: Mapping[str, Any]) -> None:
         if say is not None and event["event"] == "starting":
@@ -225,7 +225,7 @@ def request_or_start(
 ) -> dict[str, Any]:
     """Ask for what needs a manager, and starts one: `restart`."""
     config_file = os.path.abspath(config_file)
-    message = _settings(config_file, workers, path_to_node, node_args, env, spin, start_timeout)
+    message = _settings(config_file, workers, path_to_node, node_args, spin, start_timeout, env)
     line, answer, _ = _ask_or_start(op, message, start_timeout + limit, None, lambda event: None)
     close_held(line)
     return answer
@@ -255,9 +255,9 @@ def _settings(
     workers: int,
     path_to_node: str | None,
     node_args: Sequence[str],
-    env: Sequence[str],
     spin: int,
     start_timeout: float,
+    env: Sequence[str] = (),
 ) -> dict[str, Any]:
     return {
         "version": VERSION,
