@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from asyncio import _get_running_loop
-from contextlib import nullcontext
-from sys import modules
+from contextlib import aclosing, nullcontext
 
 from .conf import settings
 from .exceptions import FunctionError
@@ -14,7 +14,6 @@ from .utils.verbosity import FUNCTION_CALL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Iterable
-    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Any, Generic, Self, TypeVar
 
@@ -145,39 +144,22 @@ class AsyncFunction(FunctionBase[T]):
     async def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
         host, value, timeout = self._prepared(data, fields)
         try:
-            if TRACE in modules:
-                return await self._traced(host, value, timeout, decode)
+            if TRACE in sys.modules:
+                with self._traced() as name:
+                    return await host.call(name, value, timeout, decode, self._key)
             return await host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
 
-    async def _traced(self, host: AsyncJSHost, value: object, timeout: float | None, decode: Decoder) -> object:
-        """Call with a span around it: the program has imported OpenTelemetry."""
-        from ._client.tracing import traced
-
-        with traced(self._name) as name:
-            return await host.call(name, value, timeout, decode, self._key)
-
-    def _watched(self) -> AbstractContextManager[bytes]:
-        """A span, if the program has imported OpenTelemetry. Gives the name to call."""
-        if TRACE not in modules:
-            return nullcontext(self._name)
-        from ._client.tracing import watched
-
-        return watched(self._name)
-
     async def _parts(self, data: object, fields: dict[str, object], decode: Decoder) -> AsyncGenerator[Any, None]:
         host, value, timeout = self._prepared(data, fields)
         try:
-            with self._watched() as name:
-                parts = host.stream(name, value, timeout, decode, self._key)
-                try:
+            with self._traced(is_current=False) if TRACE in sys.modules else nullcontext(self._name) as name:
+                async with aclosing(host.stream(name, value, timeout, decode, self._key)) as parts:
                     async for part in parts:
                         yield part
-                finally:
-                    await parts.aclose()
         except FunctionError as error:
             if self.exception_cls is None:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sys import modules
+import sys
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
@@ -11,6 +11,7 @@ from .utils.verbosity import FUNCTION_CALL
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, Generic, Self, TypeVar, overload
 
     from ._client.turns import OnError
@@ -32,7 +33,7 @@ else:
             return cls
 
 
-__all__ = ["NOTHING", "TRACE", "Function", "FunctionBase", "Response", "check_window", "given"]
+__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "given"]
 
 #: Stands for data that was not given.
 NOTHING = object()
@@ -142,6 +143,12 @@ class FunctionBase(Base[T]):
             other._key = number_of(key)
         return other
 
+    def _traced(self, is_current: bool = True) -> AbstractContextManager[bytes]:
+        """A span around one call, and the name to call in it: the program has imported OpenTelemetry."""
+        from ._client.tracing import traced
+
+        return traced(self._name, is_current=is_current)
+
     def get_name(self) -> str:
         """The name in the config."""
         return self._name.decode()
@@ -228,13 +235,8 @@ class Function(FunctionBase[T]):
         """
         value = fields if data is NOTHING else given(data, fields)
         host = self.host or self.get_host()
-        timeout, decode, key = self.get_timeout(), self._decode or self._decoder(), self._key
-        if TRACE in modules:
-            from ._client.tracing import traced_parts
-
-            parts = traced_parts(self._name, lambda name: host.stream(name, value, timeout, decode, key))
-        else:
-            parts = host.stream(self._name, value, timeout, decode, key)
+        args = (value, self.get_timeout(), self._decode or self._decoder(), self._key)
+        parts = self._traced_parts(host, *args) if TRACE in sys.modules else host.stream(self._name, *args)
         return parts if self.exception_cls is None else self._translated(parts)  # type: ignore[return-value]
 
     def map(
@@ -292,7 +294,7 @@ class Function(FunctionBase[T]):
 
     def _decoder(self) -> Decoder:
         # Once for each function, so that it costs the calls nothing.
-        if "asyncio" in modules:
+        if "asyncio" in sys.modules:
             self._warn_in_a_loop()
         return super()._decoder()
 
@@ -316,20 +318,18 @@ class Function(FunctionBase[T]):
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         timeout = values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
         try:
-            if TRACE in modules:
-                return self._traced(host, value, timeout, decode)
+            if TRACE in sys.modules:
+                with self._traced() as name:
+                    return host.call(name, value, timeout, decode, self._key)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
             if self.exception_cls is None:
                 raise
             raise self.exception_cls(str(error)) from error
 
-    def _traced(self, host: JSHost, value: object, timeout: float | None, decode: Decoder) -> object:
-        """Call with a span around it: the program has imported OpenTelemetry."""
-        from ._client.tracing import traced
-
-        with traced(self._name) as name:
-            return host.call(name, value, timeout, decode, self._key)
+    def _traced_parts(self, host: JSHost, *args: Any) -> Generator[object, None, None]:
+        with self._traced(is_current=False) as name:
+            yield from host.stream(name, *args)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
         assert self.exception_cls is not None

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from js_host import AsyncFunction, JSHost
+from js_host import AsyncJSHost, JSHost
 from js_host._client.address import Address
 from js_host._client.http import HttpLink
 from js_host._client.tracing import traced
@@ -118,6 +118,21 @@ def test_a_stream_that_is_left_ends_its_span(host: JSHost) -> None:
     assert the_span().status.status_code == StatusCode.UNSET
 
 
+def test_calls_and_streams_of_an_event_loop_are_spans_too(host: JSHost) -> None:
+    async def main() -> tuple[object, list[object]]:
+        async with AsyncJSHost.sharing(host) as loop_host:
+            said = await loop_host.function("later")()
+            with pytest.raises(FunctionError, match="no"):
+                await loop_host.function("fails")()
+            return said, [part async for part in loop_host.function("parts").stream()]
+
+    said, parts = asyncio.run(main())
+    later, fails, streamed = EXPORTER.get_finished_spans()
+    assert said == traceparent(later)
+    assert (fails.attributes or {})["error.type"] == "RangeError"
+    assert parts == [traceparent(streamed), 2]
+
+
 def test_data_with_attachments_is_traced_too(host: JSHost) -> None:
     assert host.function("seen")(b"bytes") == traceparent(the_span())
 
@@ -139,7 +154,7 @@ def test_a_name_that_only_looks_traced_is_no_function(host: JSHost) -> None:
 def test_without_opentelemetry_nothing_is_traced_and_nothing_loaded(nothing_left: Any) -> None:
     program = f"""
 import sys
-from js_host import AsyncFunction, JSHost
+from js_host import JSHost
 with JSHost({str(nothing_left.config(CONFIG))!r}) as host:
     assert host.function("seen")() is None
 assert "js_host._client.tracing" not in sys.modules
@@ -153,7 +168,7 @@ assert not any(name.startswith("opentelemetry") for name in sys.modules)
 def test_with_the_api_alone_a_call_works_and_has_no_traceparent(nothing_left: Any) -> None:
     program = f"""
 import opentelemetry.trace
-from js_host import AsyncFunction, JSHost
+from js_host import JSHost
 with JSHost({str(nothing_left.config(CONFIG))!r}) as host:
     assert host.function("seen")() is None
     assert list(host.function("parts").stream()) == [None, 2]
@@ -161,31 +176,3 @@ with JSHost({str(nothing_left.config(CONFIG))!r}) as host:
     path = Path(nothing_left.directory) / "program.py"
     path.write_text(program)
     subprocess.run([sys.executable, str(path)], check=True, timeout=60)
-
-
-def in_a_loop(host: JSHost, name: str, *, parts: bool = False) -> Any:
-    """What an event loop gets from a function, or what it raised."""
-
-    async def program() -> Any:
-        function = AsyncFunction(name, host)
-        return [part async for part in function.stream()] if parts else await function()
-
-    return asyncio.run(program())
-
-
-@pytest.mark.parametrize("name", ["seen", "later"])
-def test_a_call_of_an_event_loop_is_a_span_too(host: JSHost, name: str) -> None:
-    assert in_a_loop(host, name) == traceparent(the_span())
-
-
-def test_a_stream_of_an_event_loop_is_one_span(host: JSHost) -> None:
-    assert in_a_loop(host, "parts", parts=True) == [traceparent(the_span()), 2]
-
-
-@pytest.mark.parametrize(("name", "parts", "kind"), [("fails", False, "RangeError"), ("breaks", True, "TypeError")])
-def test_what_an_event_loop_is_raised_is_in_its_span(host: JSHost, name: str, parts: bool, kind: str) -> None:
-    with pytest.raises(FunctionError):
-        in_a_loop(host, name, parts=parts)
-    span = the_span()
-    assert span.status.status_code == StatusCode.ERROR
-    assert dict(span.attributes or {})["error.type"] == kind

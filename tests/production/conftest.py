@@ -39,18 +39,15 @@ class Running:
     def __init__(self, command: list[str], cwd: Path, **more: Any) -> None:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
-            command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+            command, cwd=cwd, text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
         )
-        assert self.process.stdout
-        assert self.process.stderr
         self.lines: list[str] = []
         self.first = ""
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
 
     def _read(self) -> None:
-        assert self.process.stderr
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             self.lines.append(line.rstrip("\n"))
 
     def wait_until_ready(self) -> Running:
@@ -87,8 +84,8 @@ class Running:
         self.process.wait()
         self.reader.join()
         for stream in (self.process.stdout, self.process.stderr):
-            assert stream
-            stream.close()
+            if stream is not None:
+                stream.close()
 
 
 @pytest.fixture

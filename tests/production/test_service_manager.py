@@ -98,3 +98,14 @@ def test_it_leaves_no_file_behind_but_its_sockets_while_it_runs(run: Any, direct
     host = run()
     assert set(os.listdir(directory)) == before
     assert host.end() == 0
+
+
+def test_a_log_that_can_not_be_written_harms_no_call(launch: Any) -> None:
+    with open("/dev/full", "w") as full:
+        host = launch("--log-format", "json", stderr=full)
+        host.wait_until_ready()
+        with JSHost(root_url=host.url) as caller:
+            caller.function("says")("nobody reads this")
+            assert caller.function("version")() == 1
+        host.signal(signal.SIGTERM)
+        assert host.process.wait(30) == 0

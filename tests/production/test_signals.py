@@ -127,3 +127,29 @@ def test_with_watch_changed_code_is_loaded_by_itself(run: Any, wait_for: Any, re
         release(code.replace("version: () => 1", "version: () => 2"))
         wait_for(lambda: version() == 2, 20)
     assert host.end() == 0
+
+
+def test_a_worker_that_is_told_to_end_is_replaced_first_and_fails_no_call(run: Any, wait_for: Any, load: Any) -> None:
+    host = run()
+    with load(host.url, [("pid", None)] * 2 + [("later", 300)]) as callers:
+        wait_for(lambda: callers.answers[0])
+        first = callers.answers[0][0]
+        os.kill(first, signal.SIGTERM)
+        wait_for(lambda: callers.errors or callers.answers[0][-1] != first, 20)
+        wait_for(lambda: not os.path.exists(f"/proc/{first}"))
+    assert not callers.errors
+    assert host.end() == 0
+
+
+def test_a_signal_to_all_processes_at_once_lets_calls_finish_too(run: Any, wait_for: Any) -> None:
+    host = run("--workers", "2")
+    with JSHost(root_url=host.url) as caller:
+        pid, got = caller.function("pid")(), []
+        thread = threading.Thread(target=lambda: got.append(caller.function("later")(1500)))
+        thread.start()
+        wait_for(lambda: caller.request_status()["counters"]["calls"] >= 1)  # type: ignore[index]
+        os.kill(pid, signal.SIGTERM)
+        host.signal(signal.SIGTERM)
+        thread.join()
+    assert got == [1]
+    assert host.code() == 0

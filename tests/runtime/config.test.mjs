@@ -127,6 +127,7 @@ const WRONG = {
   disconnectTimeout: [-1, '5', null, Infinity],
   logger: [1, {}, { info () {} }],
   extendHost: [1, {}],
+  warmup: ['render', {}],
   allowedHosts: ['name', [1], null]
 }
 for (const [name, values] of Object.entries(WRONG)) {

@@ -46,7 +46,7 @@ const serve = (t, options) => serveFunctions(t, functions, options)
 test('hello says who the worker is', async (t) => {
   const { hello } = await (await serve(t)).connect()
   assert.deepEqual({ ...hello, version: '', functions: hello.functions.slice(0, 2) },
-    { protocol: 1, version: '', node: process.version, pid: process.pid, limit: LIMIT, functions: ['echo', 'run'] })
+    { protocol: 1, version: '', node: process.version, pid: process.pid, limit: LIMIT, workers: 1, functions: ['echo', 'run'] })
 })
 
 const BAD = {

@@ -34,6 +34,16 @@ test('extendHost that fails is the error of the start', async () => {
   await assert.rejects(hostOf({ a: 1, extendHost () { throw new Error('no') } }), { message: 'no' })
 })
 
+test('warmup runs when it is asked for, and not when the host is made; it is no function to call', async () => {
+  const warm = []
+  const host = await hostOf({ a: 1, functions: { b () {} }, warmup: async (host) => { await null; warm.push(host) } })
+  assert.deepEqual([warm, Object.keys(host.functions)], [[], ['b']])
+  await host.warmUp()
+  assert.deepEqual(warm, [host])
+  await (await hostOf({ functions: {} })).warmUp()
+  await assert.rejects((await hostOf({ functions: {}, warmup () { throw new Error('cold') } })).warmUp(), { message: 'cold' })
+})
+
 test('a second function of one name is refused', async () => {
   const host = await hostOf({ functions: { greet () {} } })
   assert.throws(() => host.addFunction('greet', () => 1), { message: 'A function has already been defined with the name "greet"' })

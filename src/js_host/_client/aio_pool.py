@@ -86,8 +86,12 @@ class AsyncLane:
         return connection
 
     async def _open(self) -> AsyncConnection:
-        self.connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, self._pool.token, self._pool.spin)
-        return self.connection
+        while True:
+            connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, self._pool.token, self._pool.spin)
+            if not self._pool.should_reach_another(self.lane, connection.hello.pid):
+                self.connection = connection
+                return connection
+            connection.close()
 
     async def reason(self, pid: int, error: JSHostError) -> JSHostError:
         """The error that says why the worker of that process id was lost; without one, why none can be reached.

@@ -191,6 +191,8 @@ class Bulk:
         """Anything but a small result that JSON can say."""
         if not connection.is_greeted:
             connection.greet(frame)
+            if self._pool.should_reach_another(connection.lane, connection.connection.hello.pid):
+                raise Stopping("The connection goes to a worker that has one already.")
         elif frame.kind == RESULT:
             self._on_result(connection, frame)
         elif frame.kind == ERROR:

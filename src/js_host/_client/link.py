@@ -7,6 +7,9 @@ from .address import Address
 from .http import HttpLink
 from .pool import Lane, Pool
 
+#: A host that says that it has more workers is not believed.
+MOST_WORKERS = 1024
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .gate import Gate
@@ -21,4 +24,14 @@ def open_link(url: str, *, spin: bool, gate: Gate | None, timeout: float | None)
     except NotUpgraded:
         pool.close()
         return HttpLink(address)
+    _share(pool, address)
     return pool
+
+
+def _share(pool: Pool, address: Address) -> None:
+    """As many ways as the host has workers, so that all get calls."""
+    (lane,) = pool.lanes
+    count = min(lane.idle[0].hello.workers, MOST_WORKERS)
+    if count > 1:
+        lane.is_shared, lane.pid = True, lane.idle[0].hello.pid
+        pool.lanes += [Lane(address, is_shared=True) for _ in range(count - 1)]

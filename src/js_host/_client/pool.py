@@ -46,6 +46,9 @@ ATTEMPTS = 3
 #: A connection that was idle for longer than this is looked at before it is used, in seconds.
 CHECK_AFTER = 0.001
 
+#: How often a connection to a shared address is made anew to reach a worker that has none yet.
+RETRIES = 10
+
 #: How long to wait for a worker's handshake if the call itself has no limit, in seconds.
 CONNECT_TIMEOUT = 30.0
 
@@ -53,11 +56,16 @@ CONNECT_TIMEOUT = 30.0
 class Lane:
     """The way to one worker: its address, the connections to it, and its slot if it is this program's own."""
 
-    __slots__ = ("address", "begun", "connections", "idle", "is_closed", "slot")
+    __slots__ = ("address", "begun", "connections", "idle", "is_closed", "is_shared", "pid", "retries", "slot")
 
-    def __init__(self, address: Address, slot: Slot | None = None) -> None:
+    def __init__(self, address: Address, slot: Slot | None = None, *, is_shared: bool = False) -> None:
         self.address = address
         self.slot = slot
+        #: Other ways go to the same address, and which worker a connection reaches is the system's to decide.
+        self.is_shared = is_shared
+        #: The worker that was reached last, by its process id.
+        self.pid = 0
+        self.retries = 0
         #: All that are alive. Weak, so that one whose call was interrupted before it was given back does not stay.
         self.connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.idle: deque[Connection] = deque()
@@ -289,10 +297,13 @@ class Pool:
             self.loops.pop(loop).close_from_anywhere()
 
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
-        connection = self.reach(lane, timeout)
-        connection.greet(lane.address, CONNECT_TIMEOUT if timeout is None else timeout)
-        lane.connections.add(connection)
-        return connection
+        while True:
+            connection = self.reach(lane, timeout)
+            connection.greet(lane.address, CONNECT_TIMEOUT if timeout is None else timeout)
+            if not self.should_reach_another(lane, connection.hello.pid):
+                lane.connections.add(connection)
+                return connection
+            connection.close()
 
     def reach(self, lane: Lane, timeout: float | None) -> Connection:
         """A new connection on which a hello was sent, and its answer not yet read."""
@@ -300,6 +311,19 @@ class Pool:
             raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
         return self._begun(lane) or Connection.reach(lane.address, limit, spin=self.spin, token=self.token)
+
+    def should_reach_another(self, lane: Lane, pid: int) -> bool:
+        """Whether a new connection, which went to that worker, is to be made anew since another way leads there.
+
+        Behind one address the system gives a connection to any of the workers. After some tries it has its way.
+        """
+        if not lane.is_shared:
+            return False
+        if lane.retries < RETRIES and any(other.pid == pid for other in self.lanes if other is not lane):
+            lane.retries += 1
+            return True
+        lane.pid, lane.retries = pid, 0
+        return False
 
     def renew(self) -> bool:
         """Make sure that the host is there. Returns whether its workers are others now."""

@@ -270,7 +270,10 @@ class Connection(Channel):
 
 
 def _connect(address: Address, timeout: float | None) -> socket.socket:
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectionError(f"No socket for {address}: {error.strerror}. See `ulimit -n`.") from None
     try:
         sock.settimeout(None if timeout is None or timeout > LONGEST else timeout)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):

@@ -8,7 +8,7 @@ It is the same around an `await`: the span is that of the task.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -19,36 +19,26 @@ from ..exceptions import FunctionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Iterator
 
     from opentelemetry.trace import Span
 
-__all__ = ["traced", "traced_parts", "watched"]
+__all__ = ["traced"]
 
 
 @contextmanager
-def traced(name: bytes) -> Iterator[bytes]:
-    """A span around one call. Gives the name to call: that of the function, with the traceparent."""
-    with trace.use_span(_begin(name), end_on_exit=True, record_exception=True) as span:
-        try:
-            yield _name_for(name, span)
-        except BaseException as error:
-            span.set_attribute("error.type", _type_of(error))
-            raise
+def traced(name: bytes, *, is_current: bool = True) -> Iterator[bytes]:
+    """A span around one call. Gives the name to call: that of the function, with the traceparent.
 
-
-def traced_parts(name: bytes, call: Callable[[bytes], Generator[object, None, None]]) -> Generator[object, None, None]:
-    """A span from the first part of a stream to its end. `call(name)` gives the parts."""
-    with watched(name) as traced_name:
-        yield from call(traced_name)
-
-
-@contextmanager
-def watched(name: bytes) -> Iterator[bytes]:
-    """The same as `traced` for what gives parts: between them, the span is not the current one of the program."""
+    What the program does inside is part of it, unless it is not to be the current one: a stream's parts are taken
+    between other things.
+    """
     span = _begin(name)
     try:
-        yield _name_for(name, span)
+        with (
+            trace.use_span(span, record_exception=False, set_status_on_exception=False) if is_current else nullcontext()
+        ):
+            yield _name_for(name, span)
     except Exception as error:
         span.set_attribute("error.type", _type_of(error))
         span.record_exception(error)

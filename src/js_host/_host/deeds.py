@@ -25,7 +25,7 @@ def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> N
     watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
     place.process = WorkerProcess.spawn(
         keeper.node.path,
-        [*options.command, *options.worker_args, *metrics, *watch, *flags],
+        [*options.command, *options.worker_args, "--workers", str(options.workers), *metrics, *watch, *flags],
         worker_environment(options.env),
         slot=place.number,
         private=listener,

@@ -244,6 +244,8 @@ class Keeper:
         if kind == "ready" and place.state in (STARTING, COMING):
             place.info = message
             self.happened(place, lifecycle.SERVING)
+        elif kind == "terminated" and isinstance(place, WorkerSlot):
+            self.renewal.ask(place)
         elif kind == "failed":
             self.reload.refused(message)
             self.happened(place, lifecycle.REFUSED)

@@ -29,22 +29,28 @@ class Renewal:
     `slot` is the one whose worker is being replaced now, if any; `counts` says how many were, by reason.
     """
 
-    __slots__ = ("_budgets", "_keeper", "_reason", "_told", "counts", "next_look", "slot")
+    __slots__ = ("_budgets", "_keeper", "_reason", "_told", "_wanted", "counts", "next_look", "slot")
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._budgets = [keeper.options.new_budget() for _ in range(keeper.options.workers)]
         self._told: set[int] = set()
+        self._wanted: set[int] = set()
         self._reason = ""
         self.slot: WorkerSlot | None = None
         self.counts: dict[str, int] = {}
         self.next_look = monotonic() + LOOK if keeper.options.limits else float("inf")
 
+    def ask(self, slot: WorkerSlot) -> None:
+        """Somebody wants the worker to end (by SIGTERM). It goes as a worn one does: nobody's call is lost."""
+        self._wanted.add(slot.number)
+        self.next_look = monotonic()
+
     def look(self, now: float) -> None:
         """Find the first worker that is worn, and begin to replace it. Not where another change is under way."""
         if now < self.next_look:
             return
-        self.next_look = now + LOOK
+        self.next_look = now + LOOK if self._keeper.options.limits or self._wanted else float("inf")
         if self._keeper.options.limits.calls is not None:
             self._keeper.ask_for_reports()
         for slot in self._keeper.slots:
@@ -83,6 +89,8 @@ class Renewal:
         watch = slot.watch
         if watch is None:
             return None
+        if slot.number in self._wanted:
+            return "signal"
         limits = self._keeper.options.limits
         memory = memory_of(slot.pid or 0) if limits.memory is not None else None
         calls = watch.reports.get("report", {}).get("calls")
@@ -104,5 +112,6 @@ class Renewal:
 
     def _begin(self, slot: WorkerSlot, reason: str) -> None:
         self.slot, self._reason = slot, reason
+        self._wanted.discard(slot.number)
         self._keeper.say("info", slot, f"worker {slot.number} (pid {slot.pid}) is worn ({reason}): another takes over")
         self._keeper.happened(slot, lifecycle.RENEW)

@@ -37,6 +37,7 @@ class Hello(msgspec.Struct):
     pid: int
     limit: int
     functions: list[str]
+    workers: int = 1
 
 
 class Bye(msgspec.Struct):

@@ -38,6 +38,7 @@ let http
 process.setSourceMapsEnabled(true)
 process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
+process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
 const records = new Records((line) => process.stdout.write(line))
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 await start().catch(failed)
@@ -63,7 +64,7 @@ async function start () {
   const host = await Host.create(config)
   if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
   await host.warmUp()
-  const worker = new Worker(host, { spin: Number(options.spin ?? 0) })
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0), workers: Number(options.workers ?? 1) })
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new

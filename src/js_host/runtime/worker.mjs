@@ -28,12 +28,13 @@ export const LEAVING = 2
 export class Worker {
   /**
    * @param {import('./host.mjs').Host} host
-   * @param {{spin?: number}} [options] `spin` in microseconds
+   * @param {{spin?: number, workers?: number}} [options] `spin` in microseconds; `workers` of its host
    */
-  constructor (host, { spin = 0 } = {}) {
+  constructor (host, { spin = 0, workers = 1 } = {}) {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
+    this.workers = workers
     this.attribution = new Attribution(this)
     /** How many calls it was asked for. */
     this.count = 0
@@ -64,8 +65,8 @@ export class Worker {
   }
 
   hello () {
-    const { host } = this
-    return { version: host.version, node: process.version, pid: process.pid, limit: this.limit, functions: Object.keys(host.functions) }
+    const { host, limit, workers } = this
+    return { version: host.version, node: process.version, pid: process.pid, limit, workers, functions: Object.keys(host.functions) }
   }
 
   status () {
