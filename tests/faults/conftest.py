@@ -6,10 +6,17 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
+
+from js_host import JSHost
 
 #: `make faults` takes its time; every other run of the tests does not.
 LONG = bool(os.environ.get("JS_HOST_LONG"))
+
+HELPERS = "const fs = require('node:fs'); const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));"
 
 Base = tuple[int, int]
 
@@ -34,3 +41,20 @@ def _beyond(base: Base, left: Any) -> list[str]:
         if now > then:
             found.append(f"{now - then} more {name}")
     return found
+
+
+@pytest.fixture
+def host(nothing_left: Any) -> Iterator[Callable[..., JSHost]]:
+    """Start hosts of functions that are given as JavaScript."""
+    started: list[JSHost] = []
+
+    def start(functions: str, before: str = "", **options: Any) -> JSHost:
+        text = f"{HELPERS}{before}\nmodule.exports = {{ port: 0, functions: {{ {functions} }} }}\n"
+        host = JSHost(nothing_left.config(text), **options)
+        started.append(host)
+        host.start()
+        return host
+
+    yield start
+    for one in started:
+        one.close()
