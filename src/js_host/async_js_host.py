@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
-    from ._client.aio_http import AsyncHttp
     from ._client.aio_pool import AsyncPool
     from ._client.aio_results import AsyncResults
+    from ._client.aio_threads import AsyncThreads
     from ._client.http import HttpLink
     from ._client.pool import Pool
     from ._client.turns import OnError
@@ -154,7 +154,7 @@ class AsyncJSHost:
             self._pool, name, RowSource(rows), timeout, decode, on_error, key, window=window, ordered=ordered
         )
 
-    async def _pool(self) -> AsyncPool | AsyncHttp:
+    async def _pool(self) -> AsyncPool | AsyncThreads:
         """The connections of this event loop, which may begin with connecting to the host."""
         link = self._host._link
         if link is None:

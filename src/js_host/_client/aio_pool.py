@@ -10,8 +10,8 @@ from .._wire.values import encode
 from ..exceptions import ConnectionError, FunctionTimeout, HostWarning, WorkerDied
 from .aio_calls import AsyncCall, deadline_in, time_left
 from .aio_gate import Passing
-from .aio_http import AsyncHttp
 from .aio_open import open_connection
+from .aio_threads import AsyncThreads
 from .channel import NotSent
 from .http import HttpLink
 from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool, levels_up
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["AsyncLane", "AsyncPool", "pool_of_this_loop"]
 
 
-def pool_of_this_loop(link: Pool | HttpLink) -> AsyncPool | AsyncHttp:
+def pool_of_this_loop(link: Pool | HttpLink) -> AsyncPool | AsyncThreads:
     """The connections of the running event loop to the workers of a link."""
     loop = asyncio.get_running_loop()
     pool = link.loops.get(loop)
     if pool is None:
         _forget_closed_loops(link)
-        if isinstance(link, HttpLink):
-            pool = link.loops[loop] = AsyncHttp(link)
+        if isinstance(link, HttpLink) or link.is_encrypted:
+            pool = link.loops[loop] = AsyncThreads(link)
         else:
             pool = link.loops[loop] = AsyncPool(link, loop)
     return pool

@@ -12,18 +12,29 @@ MOST_WORKERS = 1024
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .access import Access
     from .gate import Gate
 
 
-def open_link(url: str, *, spin: bool, gate: Gate | None, timeout: float | None) -> Pool | HttpLink:
-    """Connect to the host at a URL. Raises ConnectionError if none answers within `timeout` seconds."""
-    address = Address.url(url)
-    pool = Pool([Lane(address)], spin=spin, gate=gate)
+def open_link(
+    url: str, *, spin: bool, gate: Gate | None, timeout: float | None, access: Access | None = None
+) -> Pool | HttpLink:
+    """Connect to the host at a URL, and show it what `access` holds.
+
+    Raises ConnectionError if none answers within `timeout` seconds, UnexpectedResponse if what answers is no host, or
+    does not let us in: it was told no secret and no data then.
+    """
+    address = Address.url(url, access)
+    if address.is_encrypted:
+        address.access.tls()  # files that are no good are told of first
+    pool = Pool([Lane(address)], spin=spin, gate=gate, token=address.access.token)
     try:
         pool.status(timeout)
     except NotUpgraded:
         pool.close()
-        return HttpLink(address)
+        link = HttpLink(address)
+        link.identify(timeout)
+        return link
     _share(pool, address)
     return pool
 

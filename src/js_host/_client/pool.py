@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..exceptions import JSHostError
     from .address import Address
     from .aio_pool import AsyncPool
+    from .aio_threads import AsyncThreads
     from .gate import Gate
     from .turns import OnError
 
@@ -160,7 +161,7 @@ class Pool:
         self.token = token
         self.is_closed = False
         #: The connections of event loops to the same workers: see `aio_pool`.
-        self.loops: dict[AbstractEventLoop, AsyncPool] = {}
+        self.loops: dict[AbstractEventLoop, AsyncPool | AsyncThreads] = {}
         _pools.add(self)
 
     def call(
@@ -255,11 +256,20 @@ class Pool:
         ordered: bool = True,
     ) -> Generator[object, None, None]:
         """Call a function for each row, many at once, and give the results: see `Function.map`."""
+        if self.is_encrypted:
+            from .one_by_one import one_by_one
+
+            return one_by_one(lambda row: self.call(name, row, timeout, decode, key), rows, on_error)
         from .bulk import Bulk  # late: most programs never need it
 
         return Bulk(
             self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self.spin
         ).results()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether calls go over TLS: one at a time on a connection, by the blocking client."""
+        return any(lane.address.is_encrypted for lane in self.lanes)
 
     @property
     def concurrency(self) -> int | None:

@@ -78,6 +78,7 @@ class ManagedHome:
             "workers": self._options.workers,
             "path_to_node": self._options.path_to_node,
             "node_args": self._options.node_args,
+            "env": self._options.wanted_env,
             "spin": self._options.calls.spin_time,
             "start_timeout": self._options.start_timeout,
         }

@@ -31,6 +31,7 @@ class OwnedHome:
                 workers=options.workers,
                 path_to_node=options.path_to_node,
                 node_args=options.node_args,
+                env=options.env,
                 start_timeout=options.start_timeout,
                 limits=options.limits,
                 shared_unix=True,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from time import monotonic
 
 from js_host._host import lifecycle
+from js_host._host.environment import worker_environment
 from js_host._host.lifecycle import LOADED, READY, STARTING
 from js_host._host.slot import Beside, Place, WorkerSlot
-from js_host._host.worker_process import ExecFailed, WorkerProcess, worker_environment
+from js_host._host.worker_process import ExecFailed, WorkerProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

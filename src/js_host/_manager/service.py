@@ -308,7 +308,12 @@ class Service:
 
 
 def _key(message: Mapping[str, Any]) -> str:
-    return host_key(str(message["config_file"]), message.get("path_to_node"), message.get("node_args") or ())
+    return host_key(
+        str(message["config_file"]),
+        message.get("path_to_node"),
+        message.get("node_args") or (),
+        message.get("wanted_env") or (),
+    )
 
 
 def _end_answer(end: WorkerEnd | None) -> dict[str, Any]:
