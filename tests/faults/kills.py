@@ -39,7 +39,7 @@ while True:
         pass
 """
 
-#: What is still there so many seconds after the last kill is an orphan. A manager waits 10 s for a program that wants a host.
+#: What is still there so many seconds after the last kill is an orphan. A manager waits 10 s for its first program.
 PATIENCE = 30.0
 
 KINDS = ("own", "own", "managed")
