@@ -86,6 +86,35 @@ def matrix(*args):
     run(sys.executable, os.path.join("scripts", "matrix.py"), *args)
 
 
+def faults(*args):
+    """Run the fault suite, and take time for it: many more lives of the model."""
+    os.environ["JS_HOST_LONG"] = "1"
+    run(prepare(VENV, sys.executable), "-m", "pytest", os.path.join("tests", "faults"), "--timeout", "3600", *args)
+
+
+def fuzz(seconds="60"):
+    """Fuzz both parsers, so many seconds each: `fuzz 600`. What reaches new code is kept in tests/faults/corpus."""
+    python, place = prepare(VENV, sys.executable), os.path.join("tests", "faults", "fuzz")
+    subprocess.call([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "atheris"])
+    run(python, os.path.join(place, "fuzz.py"), seconds)
+    run(node(python), os.path.join(place, "fuzz.mjs"), seconds)
+
+
+def soak(minutes="60"):
+    """Load two hosts, with a fault every ten seconds, for so many minutes; writes docs/soak.md."""
+    run(prepare(VENV, sys.executable), os.path.join("tests", "faults", "soak", "run.py"), minutes)
+
+
+def kills(count="1000"):
+    """Kill processes at random so often, and look for orphans."""
+    run(prepare(VENV, sys.executable), os.path.join("tests", "faults", "kills.py"), count)
+
+
+def latency(rounds="50"):
+    """Measure how soon a dead worker, a deadline and a stuck loop are told."""
+    run(prepare(VENV, sys.executable), os.path.join("tests", "faults", "latency.py"), rounds)
+
+
 def build(*_):
     """Build the wheel and the source package into dist/."""
     run(prepare(VENV, sys.executable), "-m", "hatchling", "build")
@@ -117,7 +146,27 @@ def help(*_):
 
 CHORES = {
     chore.__name__.replace("_", "-"): chore
-    for chore in (install, example, test, test_js, fleet, lint, fix, types, check, bench, matrix, build, clean, help)
+    for chore in (
+        install,
+        example,
+        test,
+        test_js,
+        fleet,
+        lint,
+        fix,
+        types,
+        check,
+        bench,
+        matrix,
+        faults,
+        fuzz,
+        soak,
+        kills,
+        latency,
+        build,
+        clean,
+        help,
+    )
 }
 
 

@@ -30,6 +30,12 @@ DEFAULTS = {
     "MAX_MEMORY": None,
     "MAX_AGE": None,
     "NODE_ARGS": (),
+    "ENV": (),
+    "TOKEN": None,
+    "TOKEN_FILE": None,
+    "TLS_CA": None,
+    "TLS_CERT": None,
+    "TLS_KEY": None,
     "SPIN": True,
 }
 

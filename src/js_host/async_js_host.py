@@ -8,7 +8,8 @@ from asyncio import _get_running_loop
 from ._client.aio_pool import pool_of_this_loop
 from ._client.single_flight import SingleFlight
 from ._homes.landing import ThereIsOne
-from .js_host import JSHost, too_late
+from ._wire.traces import too_late
+from .js_host import JSHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self, TypeVar
 
-    from ._client.aio_http import AsyncHttp
     from ._client.aio_pool import AsyncPool
     from ._client.aio_results import AsyncResults
+    from ._client.aio_threads import AsyncThreads
     from ._client.http import HttpLink
     from ._client.pool import Pool
     from ._client.turns import OnError
+    from ._homes.options import EnvironmentWish
     from ._wire.results import Decoder
     from .async_function import AsyncFunction
     from .manager import JSHostManager
@@ -56,6 +58,12 @@ class AsyncJSHost(ThereIsOne):
         spin: bool | None = None,
         concurrency: int | None = None,
         queue_size: int | None = None,
+        env: EnvironmentWish | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         self._share(
             JSHost(
@@ -70,6 +78,12 @@ class AsyncJSHost(ThereIsOne):
                 spin=spin,
                 concurrency=concurrency,
                 queue_size=queue_size,
+                env=env,
+                token=token,
+                token_file=token_file,
+                tls_ca=tls_ca,
+                tls_cert=tls_cert,
+                tls_key=tls_key,
             )
         )
 
@@ -160,7 +174,7 @@ class AsyncJSHost(ThereIsOne):
             self._pool, name, RowSource(rows), timeout, decode, on_error, key, window=window, ordered=ordered
         )
 
-    async def _pool(self) -> AsyncPool | AsyncHttp:
+    async def _pool(self) -> AsyncPool | AsyncThreads:
         """The connections of this event loop, which may begin with connecting to the host."""
         link = self._host._link
         if link is None:

@@ -46,6 +46,19 @@ class Kind:
         return self.keep(value) if self.keep else value
 
 
+class Secret(Kind):
+    """A type of setting whose value is never shown."""
+
+    __slots__ = ()
+
+    def check(self, name: str, value: object) -> object:
+        if not self.accepts(value):
+            raise ConfigError(
+                f"{name} must be {self.words}. What was given ({type(value).__name__}) is not shown here."
+            )
+        return self.keep(value) if self.keep else value
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -60,6 +73,21 @@ def _is_texts(value: object) -> bool:
 
 def _is_positive(value: object) -> bool:
     return _is_number(value) and 0 < value < float("inf")  # type: ignore[operator]
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and " " not in value and value != ""
+
+
+def _is_environment(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(item, str) for pair in value.items() for item in pair)
+    return value == "*" or _is_texts(value)
+
+
+def _kept_environment(value: Any) -> tuple[str, ...]:
+    """Names, and NAME=VALUE."""
+    return tuple("=".join(pair) for pair in value.items()) if isinstance(value, dict) else tuple(value)
 
 
 FLAG = Kind("True or False", lambda value: isinstance(value, bool))
@@ -81,6 +109,8 @@ MAYBE_SECONDS = Kind(
     lambda value: None if value is None else float(value),
 )
 TEXTS = Kind("a list or tuple of str", _is_texts, tuple)
+MAYBE_SECRET = Secret("a str without spaces, or None", lambda value: value is None or _is_token(value))
+ENVIRONMENT = Secret('"*", a list or tuple of names, or a dict of names and values', _is_environment, _kept_environment)
 
 
 class Setting:
@@ -128,6 +158,12 @@ class Settings:
     MAX_MEMORY: int | None = setting(MAYBE_COUNT, None, "MB of memory at which a worker is replaced; None: never.")
     MAX_AGE: float | None = setting(MAYBE_SECONDS, None, "Seconds after which a worker is replaced; None: never.")
     NODE_ARGS: tuple[str, ...] = setting(TEXTS, (), "Arguments for Node itself, such as --max-old-space-size=4096.")
+    ENV: tuple[str, ...] = setting(ENVIRONMENT, (), "Environment variables for JavaScript, besides the usual ones.")
+    TOKEN: str | None = setting(MAYBE_SECRET, None, "The secret that a host on TCP wants; None: JS_HOST_TOKEN.")
+    TOKEN_FILE: str | None = setting(MAYBE_PATH, None, "A file with that secret, which others can not read.")
+    TLS_CA: str | None = setting(MAYBE_PATH, None, "PEM file of who signs for the host; None: those of the system.")
+    TLS_CERT: str | None = setting(MAYBE_PATH, None, "PEM file with the certificate that this program shows to it.")
+    TLS_KEY: str | None = setting(MAYBE_PATH, None, "PEM file with the key of TLS_CERT; None: it is in TLS_CERT too.")
     SPIN: bool = setting(FLAG, True, "Poll for some microseconds before sleeping: quicker, and costs a little CPU.")
     # fmt: on
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import __version__
+from ._host.environment import pick
 from ._host.node import OLDEST_NODE, Node, find_node, node_version
 from .conf import settings
 from .exceptions import JSHostError
@@ -60,6 +61,7 @@ def examine(config_file: str | None = None) -> list[Finding]:
         ("python", check_python),
         ("node", check_node),
         ("sockets", check_sockets),
+        ("environment", check_environment),
         ("config", lambda: check_config(os.path.abspath(path), named)),
         ("call", check_call),
     ]
@@ -147,6 +149,12 @@ def check_sockets() -> Iterator[Finding]:
     yield Finding("sockets", GOOD, f"sockets are made in {runtime_directory()}")
 
 
+def check_environment() -> Iterator[Finding]:
+    given, ours = pick(os.environ, settings.ENV), len(os.environ)
+    text = f"JavaScript gets {len(given)} of our {ours} variables; `js-host doctor --security` names the others"
+    yield Finding("environment", GOOD, f"{text}, and the setting ENV passes them on")
+
+
 def check_config(path: str, named: bool) -> Iterator[Finding]:
     if not os.path.isfile(path):
         state = BROKEN if named else WARNING
@@ -165,7 +173,10 @@ def read_config(path: str) -> Mapping[str, Any]:
     from ._host.config_file import read_config_file
 
     node, program = settings.get_path_to_node(), settings.get_path_to_bin()
-    status = read_config_file(node, program, path, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT)
+    env = pick(os.environ, settings.ENV)
+    status = read_config_file(
+        node, program, path, node_args=settings.NODE_ARGS, timeout=settings.START_TIMEOUT, env=env
+    )
     config: Mapping[str, Any] = status["config"]
     return config
 

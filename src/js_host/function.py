@@ -312,7 +312,7 @@ class Function(FunctionBase[T]):
         if loop is not None and loop.get_debug():
             from warnings import warn
 
-            from ._client.pool import levels_up
+            from ._client.lane import levels_up
 
             message = f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction."
             warn(message, HostWarning, stacklevel=levels_up())

@@ -20,7 +20,8 @@ __all__ = ["host"]
 #: The settings that say which host it is, and how it is started.
 DECIDING = (
     *("SOURCE_ROOT", "CONFIG_FILE", "ROOT_URL", "USE_MANAGER"),
-    *("PATH_TO_NODE", "PATH_TO_BIN", "NODE_ARGS", "WORKERS", "SPIN"),
+    *("PATH_TO_NODE", "PATH_TO_BIN", "NODE_ARGS", "WORKERS", "SPIN", "ENV"),
+    *("TOKEN", "TOKEN_FILE", "TLS_CA", "TLS_CERT", "TLS_KEY"),
 )
 
 _followed: tuple[object, ...] | None = None

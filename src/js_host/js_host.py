@@ -6,6 +6,7 @@ import os
 import sys
 
 from ._homes.landing import ThereIsOne, pack
+from ._wire.traces import too_late
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ._client.pool import Pool
     from ._client.turns import OnError
     from ._homes.managed import ManagedHome
-    from ._homes.options import CallOptions, HostOptions
+    from ._homes.options import CallOptions, EnvironmentWish, HostOptions
     from ._homes.owned import OwnedHome
     from ._homes.remote import RemoteHome
     from ._wire.results import Decoder
@@ -52,8 +53,10 @@ class JSHost(ThereIsOne):
     `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers` (a number, or "auto": one
     for each processor), `path_to_node`, `node_args`, `start_timeout` (seconds), `spin` (poll for answers before
     sleeping), `concurrency` (how many calls each worker is given at a time: 1 for work that keeps it busy; None for
-    any number) and `queue_size` (how many calls may wait then; one more is QueueFull) are, by default, the settings
-    of those names.
+    any number), `queue_size` (how many calls may wait then; one more is QueueFull) and `env` (which environment
+    variables JavaScript gets beside the usual ones: names, a dict, or "*" for all) are, by default, the settings of
+    those names. So are, for a host at a `root_url`, its `token` or `token_file`, and the files for TLS: `tls_ca` (who
+    signs for it), `tls_cert` and `tls_key` (who we are).
     """
 
     def __init__(
@@ -70,9 +73,16 @@ class JSHost(ThereIsOne):
         spin: bool | None = None,
         concurrency: int | None = None,
         queue_size: int | None = None,
+        env: EnvironmentWish | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         self._given = {name: value for name, value in locals().items() if name != "self"}
-        for name, value in (("workers", workers), ("concurrency", concurrency), ("queue_size", queue_size)):
+        checked = {"workers": workers, "concurrency": concurrency, "queue_size": queue_size, "env": env, "token": token}
+        for name, value in checked.items():
             if value is not None:
                 find_setting(name.upper()).kind.check(name, value)
         if managed + owned + bool(root_url) > 1:
@@ -88,6 +98,9 @@ class JSHost(ThereIsOne):
         self._spin = spin
         self._concurrency = concurrency
         self._queue_size = queue_size
+        self._env = env
+        files = [None if path is None else os.fspath(path) for path in (token_file, tls_ca, tls_cert, tls_key)]
+        self._access = (token, *files)
         self._home: Home | None = None
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
@@ -313,14 +326,8 @@ class JSHost(ThereIsOne):
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
 
-        return HostOptions(
-            self.config_file,
-            self._workers,
-            self._path_to_node,
-            self._node_args,
-            self._start_timeout,
-            self._call_options(),
-        )
+        how = (self._workers, self._path_to_node, self._node_args, self._start_timeout)
+        return HostOptions(self.config_file, *how, self._call_options(), self._env)
 
     def _call_options(self) -> CallOptions:
         from ._homes.options import CallOptions
@@ -339,9 +346,11 @@ class JSHost(ThereIsOne):
         return ManagedHome(self._options(), lambda text: self.say(verbosity.PROCESS_START, text))
 
     def _remote_home(self) -> RemoteHome:
+        from ._homes.access import AccessOptions
         from ._homes.remote import RemoteHome
 
-        return RemoteHome(self.get_url(), self._call_options(), self._config_file or settings.CONFIG_FILE)
+        config_file = self._config_file or settings.CONFIG_FILE
+        return RemoteHome(self.get_url(), self._call_options(), AccessOptions(*self._access), config_file)
 
     def _manager(self) -> JSHostManager:
         from .manager import JSHostManager
@@ -381,11 +390,4 @@ class JSHost(ThereIsOne):
             raise ConnectionError(f"No host answers at {self._root_url}.")
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
-        return read_config_file(node, program, options.config_file, timeout=options.start_timeout)
-
-
-def too_late(name: bytes, timeout: float) -> FunctionTimeout:
-    """The error for a call that was given no time."""
-    from ._wire.traces import plain_name
-
-    return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)
+        return read_config_file(node, program, options.config_file, timeout=options.start_timeout, env=options.env)

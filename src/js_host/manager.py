@@ -95,13 +95,14 @@ class JSHostManager:
         *,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] = (),
+        env: tuple[str, ...] | list[str] = (),
     ) -> str | None:
         """The log file of the host of a config file, whether it runs or not. None if there is no place for logs."""
         from ._manager.logfile import host_log_path
         from ._manager.protocol import absolute_node, host_key
 
         path = os.path.abspath(config_file)
-        return host_log_path(path, host_key(path, absolute_node(path_to_node), node_args))
+        return host_log_path(path, host_key(path, absolute_node(path_to_node), node_args, env))
 
     def stop(self) -> None:
         """Stop it, and all of its hosts: their calls finish first. Returns when it is gone. Else, does nothing."""
@@ -116,6 +117,7 @@ class JSHostManager:
         workers: int = 1,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] = (),
+        env: tuple[str, ...] | list[str] = (),
         spin: int = 0,
         start_timeout: float = 30.0,
         say: Callable[[str], None] | None = None,
@@ -131,6 +133,7 @@ class JSHostManager:
             workers=workers,
             path_to_node=path_to_node,
             node_args=node_args,
+            env=env,
             spin=spin,
             start_timeout=start_timeout,
             say=say,
@@ -171,6 +174,7 @@ class JSHostManager:
         workers: int = 1,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] = (),
+        env: tuple[str, ...] | list[str] = (),
         spin: int = 0,
         start_timeout: float = 30.0,
     ) -> None:
@@ -188,6 +192,7 @@ class JSHostManager:
             workers=workers,
             path_to_node=path_to_node,
             node_args=node_args,
+            env=env,
             spin=spin,
             start_timeout=start_timeout,
         )

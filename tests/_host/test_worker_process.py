@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from js_host._host.worker_process import ExecFailed, WorkerProcess, worker_environment
+from js_host._host.environment import worker_environment
+from js_host._host.worker_process import ExecFailed, WorkerProcess
 
 REPORT = """
 import json, os, signal, sys

@@ -220,6 +220,9 @@ def test_text_is_a_string_as_it_is_and_else_its_json() -> None:
     assert results.text(memoryview(b"1.50"), None) == "1.50"
     assert results.text(b'{"$":["bytes",0]}', ["ü".encode()]) == "ü"
     assert results.text(b'{"$":["float","NaN"]}', []) == "nan"
+    assert results.text(b'{"a":{"$":["int","1152921504606846976"]},"b":"\xc3\xbc"}', []) == (
+        '{"a":1152921504606846976,"b":"ü"}'
+    )
 
 
 def test_bytes_that_are_no_text_are_refused_as_text_and_given_as_bytes_by_a_response() -> None:

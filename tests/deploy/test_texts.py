@@ -23,6 +23,7 @@ from js_host import JSHost
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "examples" / "deploy"
+TOKEN = "a-token-of-the-tests"
 
 
 class Place:
@@ -61,9 +62,9 @@ class Place:
         assert self.processes[-1].poll() is None, (self.directory / "log").read_text()
         return self.status("/ready") == 200
 
-    def greeting(self) -> str:
+    def greeting(self, token: str | None = None) -> str:
         """What a program is answered."""
-        with JSHost(root_url=f"http://127.0.0.1:{self.port}") as host:
+        with JSHost(root_url=f"http://127.0.0.1:{self.port}", token=token) as host:
             return host.function("greet").call(name="Foo")
 
 
@@ -147,9 +148,10 @@ def test_the_lines_of_the_dockerfile_build_and_serve(place: Place, wait_for: Cal
         ended = subprocess.run(line, shell=True, cwd=place.directory / "app", capture_output=True, text=True)
         assert ended.returncode == 0, line + ended.stdout + ended.stderr
     assert ended.stdout == "greet\n"
-    process = place.serve(json.loads(file.all("CMD")[0]), cwd=place.directory / "app")
+    environment = {**os.environ, "JS_HOST_TOKEN": TOKEN}
+    process = place.serve(json.loads(file.all("CMD")[0]), cwd=place.directory / "app", env=environment)
     wait_for(place.is_ready, 60)
-    assert place.greeting() == "Hello, Foo!"
+    assert place.greeting(TOKEN) == "Hello, Foo!"
     probe = json.loads(file.all("HEALTHCHECK")[0].partition(" CMD ")[2])
     assert subprocess.run(probe, timeout=20).returncode == 0
     process.send_signal(getattr(signal, file.all("STOPSIGNAL")[0]))

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 CONFIG = """
@@ -38,18 +39,20 @@ while True:
         pass
 """
 
-#: What is still there so many seconds after the last kill is an orphan.
-PATIENCE = 10.0
+#: What is still there so many seconds after the last kill is an orphan. A manager waits 10 s for its first program.
+PATIENCE = 30.0
+
+KINDS = ("own", "own", "managed")
 
 
 class Round:
     """One program, and the end of it."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, kinds: Sequence[str]) -> None:
         self.dice = dice
         self.place = Path(tempfile.mkdtemp(prefix="jsh-kill-", dir="/tmp"))
         (self.place / "run").mkdir(0o700)
-        self.kind = dice.choice(["own", "own", "managed"])
+        self.kind = dice.choice(kinds)
         self.deed = dice.choice(["echo", "spin", "never"])
         self.kills = 0
 
@@ -118,11 +121,11 @@ class Round:
         return [f"{self.kind} host, {self.deed}: process {pid}" for pid in left]
 
 
-def kill_at_random(count: int, seed: int) -> tuple[int, list[str], list[float]]:
+def kill_at_random(count: int, seed: int, kinds: Sequence[str] = KINDS) -> tuple[int, list[str], list[float]]:
     """So many kills. Gives how many there were, the orphans, and how long each round's processes lived on."""
     dice, kills, orphans, lived = random.Random(seed), 0, [], []
     while kills < count:
-        one = Round(dice)
+        one = Round(dice, kinds)
         try:
             seconds = one.run()
         finally:

@@ -114,6 +114,11 @@ def test_a_host_at_an_address_is_connected_to_where_it_lands(config: Path, elsew
         there.host.close()
 
 
+def test_the_way_in_to_a_host_at_an_address_travels(elsewhere: Any) -> None:
+    there = elsewhere(JSHost(root_url="https://js.internal", token_file="/secret/token", tls_ca="/etc/ca.pem"))
+    assert there._access == (None, "/secret/token", "/etc/ca.pem", None, None)
+
+
 def test_a_managed_host_is_managed_where_it_lands(config: Path, elsewhere: Any) -> None:
     there = elsewhere(JSHost(config, managed=True, workers=2))
     assert there.manager is not None

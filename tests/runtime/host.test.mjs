@@ -10,8 +10,8 @@ test('the status is what the original tells: type, version, and the config with 
   assert.deepEqual(JSON.parse(JSON.stringify(host.status())), {
     type: 'Host',
     version: VERSION,
-    config: { address: '127.0.0.1', port: 81, requestDataLimit: 268435456, allowedHosts: [], theme: 'dark', functions: ['b', 'a'] },
-    counters: { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    config: { address: '127.0.0.1', port: 81, requestDataLimit: 268435456, maxConnections: 10_000, allowedHosts: [], theme: 'dark', functions: ['b', 'a'] },
+    counters: { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0, refusedRequests: 0, refusedConnections: 0, wrongTokens: 0 }
   })
 })
 

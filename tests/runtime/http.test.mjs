@@ -94,8 +94,7 @@ test('promises and callbacks are waited for', async () => {
   assert.equal((await call('callback', 6)).text, '6')
 })
 
-test('an empty body is an empty object, with and without a content type', async () => {
-  assert.equal((await ask('POST', '/function/echo')).text, '{}')
+test('an empty body is an empty object', async () => {
   assert.equal((await ask('POST', '/function/echo', { headers: JSON_HEADERS })).text, '{}')
 })
 
@@ -147,6 +146,10 @@ for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded'
     assert.equal(status, 415)
     assert.match(text, /Content-Type: application\/json/)
   })
+
+  test(`a call without a body, of the type ${type}, is refused`, async () => {
+    assert.equal((await ask('POST', '/function/echo', { headers: type ? { 'content-type': type } : {} })).status, 415)
+  })
 }
 
 test('the content type may name its charset and be written in capitals', async () => {
@@ -187,7 +190,7 @@ test('a caller that writes far more than the limit still reads the answer', asyn
 })
 
 test('a caller that asks before it sends is told at once', async () => {
-  const answer = await raw('POST /function/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n')
+  const answer = await raw(`POST /function/echo HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n`)
   assert.match(answer, /^HTTP\/1\.1 413 .*connection: close/is)
   assert.doesNotMatch(answer, /100 Continue/)
 })
@@ -208,19 +211,24 @@ for (const headers of [{ origin: 'http://evil.example' }, { origin: 'null' }, { 
   })
 }
 
-for (const name of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io:80', 'localhost6', '[::1', '']) {
-  const allowed = name === ''
-  test(`a request for the host "${name}" is ${allowed ? 'served' : 'refused'}`, async () => {
-    const { status } = await ask('GET', '/status', { headers: { host: name } })
-    assert.equal(status, allowed ? 200 : 403)
+for (const name of ['evil.example', `evil.example:${port}`, `localhost.evil.example:${port}`, `127.0.0.1.nip.io:${port}`, `localhost6:${port}`, 'localhost', '127.0.0.1', 'localhost:1', `10.1.2.3:${port}`, '[::1', `user@localhost:${port}`]) {
+  test(`a request for the host "${name.replace(port, 'PORT')}" is refused`, async () => {
+    const { status, text } = await ask('GET', '/status', { headers: { host: name } })
+    assert.equal(status, 403)
+    assert.ok(text.includes(`127.0.0.1:${port}`), text)
+    assert.match(text, /allowedHosts/)
   })
 }
 
-for (const name of ['localhost', 'LOCALHOST:9009', '127.0.0.1', '10.1.2.3:80', '[::1]:9009', 'js-host.internal:9009']) {
-  test(`a request for the host "${name}" is served`, async () => {
+for (const name of ['', `localhost:${port}`, `LOCALHOST:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, 'js-host.internal:80', 'js-host.internal']) {
+  test(`a request for the host "${name.replace(port, 'PORT')}" is served`, async () => {
     assert.equal((await ask('GET', '/status', { headers: { host: name } })).status, 200)
   })
 }
+
+test('whether the host is there may be asked by any name', async () => {
+  assert.equal((await ask('GET', '/health', { headers: { host: 'pod.internal' } })).status, 200)
+})
 
 test('on a Unix socket any host name will do, but web pages will not', async (t) => {
   const other = createHttpServer(host)
@@ -243,7 +251,7 @@ test('connections that are handed over are served as those that were accepted', 
 })
 
 test('a caller that goes away aborts its call', async () => {
-  const req = http.request({ port, host: '127.0.0.1', agent: false, method: 'POST', path: '/function/hangs' }).end()
+  const req = http.request({ port, host: '127.0.0.1', agent: false, method: 'POST', path: '/function/hangs', headers: JSON_HEADERS }).end()
   req.on('error', () => {})
   while (signals.length === 0) await new Promise(setImmediate)
   const aborted = once(signals[0], 'abort')
@@ -258,7 +266,7 @@ test('before its time to stop is over, the signals of the calls fire, and they m
   const agent = new http.Agent()
   t.after(() => agent.destroy())
   const arrived = once(other, 'request')
-  const running = ask('POST', '/function/honours', { port: other.address().port, agent })
+  const running = ask('POST', '/function/honours', { port: other.address().port, agent, headers: JSON_HEADERS })
   await arrived
   const drained = drainHttpServer(other, 50)
   assert.equal((await running).text, 'The worker is stopping, and the time for its calls is nearly over.')
@@ -266,10 +274,11 @@ test('before its time to stop is over, the signals of the calls fire, and they m
 })
 
 test('only js-host/1 is an upgrade, and never for a web page', async () => {
-  const ask = (headers) => raw(`GET / HTTP/1.1\r\nHost: any.name\r\nConnection: Upgrade\r\n${headers}\r\n\r\n`)
+  const ask = (headers, name = `127.0.0.1:${port}`) => raw(`GET / HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\n${headers}\r\n\r\n`)
   assert.match(await ask('Upgrade: js-host/1'), /^HTTP\/1\.1 101 /)
   assert.match(await ask('Upgrade: websocket'), /^HTTP\/1\.1 400 .*js-host\/1/s)
-  assert.match(await ask('Upgrade: js-host/1\r\nOrigin: http://evil.example'), /^HTTP\/1\.1 400 /)
+  assert.match(await ask('Upgrade: js-host/1\r\nOrigin: http://evil.example'), /^HTTP\/1\.1 403 .*Web pages/s)
+  assert.match(await ask('Upgrade: js-host/1', 'evil.example'), /^HTTP\/1\.1 403 .*evil\.example/s)
   assert.deepEqual(upgrades, ['js-host/1'])
 })
 
@@ -280,7 +289,7 @@ test('garbage gets 400 and hurts nobody', async () => {
 
 test('no limit ends an idle connection or a function that runs long', () => {
   assert.deepEqual([server.keepAliveTimeout, server.timeout, server.maxRequestsPerSocket ?? 0], [0, 0, 0])
-  assert.deepEqual([server.headersTimeout, server.requestTimeout], [60_000, 300_000])
+  assert.deepEqual([server.headersTimeout, server.requestTimeout], [15_000, 300_000])
 })
 
 test('a server that drains finishes what runs, refuses what comes, and ends', async () => {
@@ -291,7 +300,7 @@ test('a server that drains finishes what runs, refuses what comes, and ends', as
   const { port } = other.address()
   const idle = net.connect(port, '127.0.0.1')
   const busy = new http.Agent({ keepAlive: true, maxSockets: 1 })
-  const running = ask('POST', '/function/slow', { port, agent: busy })
+  const running = ask('POST', '/function/slow', { port, agent: busy, headers: JSON_HEADERS })
   while (!finish) await new Promise(setImmediate)
   const closed = once(other, 'close')
   const drained = drainHttpServer(other)

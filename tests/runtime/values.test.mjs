@@ -289,6 +289,13 @@ test('parseExactly reads a text of many megabytes beside an exact integer', () =
   assert.equal(parseExactly(`["${'y'.repeat(20 * READ_SIZE)}",9007199254740993]`)[1], 9007199254740993n)
 })
 
+test('a whole number that JSON would write with the digits of another one is an exact integer', () => {
+  for (const [value, digits] of [[2 ** 53, '9007199254740992'], [2 ** 60, '1152921504606846976'], [-(2 ** 69), '-590295810358705651712']]) {
+    assert.equal(written(value).text, `{"$":["int","${digits}"]}`)
+  }
+  assert.equal(written(1e21).text, '1e+21')
+})
+
 test('isPlain sees what JSON can not say', () => {
   for (const value of [1, 'a', null, undefined, true, [], {}, [1, [2]], { a: { b: null } }]) assert.ok(isPlain(value, 0))
   for (const value of [NaN, -0, Infinity, 1n, Symbol('s'), () => {}, new Date(), new Map(), [NaN], { a: [-0] }, { a: new Point() }]) assert.ok(!isPlain(value, 0))

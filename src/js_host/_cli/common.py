@@ -11,7 +11,7 @@ from ..exceptions import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ..js_host import JSHost
@@ -59,13 +59,22 @@ def find_config_file(named: str | None) -> str:
     return path
 
 
-def read_status(config_file: str, timeout: float | None = None) -> Mapping[str, Any]:
-    """The status that a host of this config file would report; no host is started."""
+def read_status(config_file: str, timeout: float | None = None, env: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The status that a host of this config file would report; no host is started.
+
+    `env` names variables that it gets besides those of the settings.
+    """
+    from .._homes.options import environment
     from .._host.config_file import read_config_file
 
     node, program = settings.get_path_to_node(), settings.get_path_to_bin()
     return read_config_file(
-        node, program, config_file, node_args=settings.NODE_ARGS, timeout=timeout or settings.START_TIMEOUT
+        node,
+        program,
+        config_file,
+        node_args=settings.NODE_ARGS,
+        timeout=timeout or settings.START_TIMEOUT,
+        env=environment((*settings.ENV, *env)),
     )
 
 

@@ -20,13 +20,15 @@ MARKS = {"good": "ok  ", "warning": "warn", "broken": "FAIL"}
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", nargs="?", metavar="CONFIG", help="config file to look at (default: host.config.js)")
+    parser.add_argument("--security", action="store_true", help="look at who could get at a host, and at its secrets")
     add_json_argument(parser)
 
 
 def main(arguments: Namespace) -> int:
     from ..doctor import BROKEN, examine
+    from .doctor_security import examine_security
 
-    findings = examine(arguments.config)
+    findings = (examine_security if arguments.security else examine)(arguments.config)
     broken = any(finding.state == BROKEN for finding in findings)
     if arguments.json:
         write_json({"ok": not broken, "findings": [finding._asdict() for finding in findings]})

@@ -9,6 +9,7 @@ import os
 from .._homes.options import count_workers, limits_of
 from ..conf import settings
 from ..exceptions import ConfigError, JSHostError, StartError
+from . import run_security
 from .common import find_config_file, read_status, seconds, write_json
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .._host.sockets import RawSocket
     from .._host.supervisor import Supervisor
     from .admin import Door
+    from .run_security import Protection
 
 HELP = "run a host in the foreground, for production"
 
@@ -37,6 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--log-format", choices=("text", "json"), default="text", help="log lines of text, or JSON objects")
     add_times(parser)
     add_limits(parser)
+    run_security.add_arguments(parser)
 
 
 def add_times(parser: ArgumentParser) -> None:
@@ -109,9 +112,10 @@ def run(arguments: Namespace) -> int:
         listeners = [listen_as_told(arguments, config_file)]
     elif arguments.address is not None or arguments.port is not None:
         raise ConfigError("The sockets of LISTEN_FDS say where to listen: leave --address and --port out.")
+    protection = run_security.protect(arguments, listeners)
     places = [place_of(listener) for listener in listeners]
     door = None if arguments.metrics_port is None else open_door(arguments.metrics_port)
-    supervisor = make_supervisor(arguments, config_file, listeners, door.url if door else None)
+    supervisor = make_supervisor(arguments, config_file, listeners, protection, door.url if door else None)
     serving = Serving(supervisor, notifier, arguments.drain_timeout)
     if door:
         door.open(serving)
@@ -146,7 +150,7 @@ def announce(places: Sequence[str], form: str) -> None:
 
 def listen_as_told(arguments: Namespace, config_file: str) -> RawSocket:
     """The socket at the address and port of the options, or else of the config."""
-    config = read_status(config_file, arguments.start_timeout)["config"]
+    config = read_status(config_file, arguments.start_timeout, arguments.env)["config"]
     address = arguments.address or config["address"]
     return listen(address, config["port"] if arguments.port is None else arguments.port, config_file)
 
@@ -175,7 +179,11 @@ def place_arguments(listeners: Sequence[RawSocket]) -> tuple[str, ...]:
 
 
 def make_supervisor(
-    arguments: Namespace, config_file: str, listeners: Sequence[RawSocket], metrics: str | None
+    arguments: Namespace,
+    config_file: str,
+    listeners: Sequence[RawSocket],
+    protection: Protection,
+    metrics: str | None,
 ) -> Supervisor:
     """A supervisor whose workers share the listeners, and name the first in their status."""
     from .._client.spin import spin_time
@@ -187,7 +195,8 @@ def make_supervisor(
         workers=arguments.workers,
         path_to_node=settings.PATH_TO_NODE,
         node_args=(*settings.NODE_ARGS, *arguments.node_arg),
-        worker_args=("--spin", str(spin_time(settings.SPIN)), *place_arguments(listeners)),
+        worker_args=("--spin", str(spin_time(settings.SPIN)), *place_arguments(listeners), *protection.worker_args),
+        env=protection.env,
         start_timeout=arguments.start_timeout,
         drain_timeout=arguments.drain_timeout,
         limits=limits_of(arguments.max_calls, arguments.max_memory, arguments.max_age),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from ..exceptions import ConfigError
+from .access import Access
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Address:
-    """A Unix socket or a TCP address, and whether it speaks HTTP before it speaks frames.
+    """A Unix socket or a TCP address, whether it speaks HTTP before it speaks frames, and what is shown to who answers.
 
     `Address.unix(path)` is a worker's own socket; `Address.url("http://127.0.0.1:9009")` a host's.
     """
 
-    __slots__ = ("authority", "family", "is_http", "path", "target", "text")
+    __slots__ = ("access", "authority", "family", "host_name", "is_encrypted", "is_http", "path", "target", "text")
 
     def __init__(self, family: AddressFamily, target: str | tuple[str, int], text: str, authority: str = "") -> None:
         self.family = family
@@ -25,10 +26,20 @@ class Address:
         self.text = text
         self.authority = authority
         self.is_http = bool(authority)
+        self.is_encrypted = False
+        #: The name that must stand in its certificate.
+        self.host_name = ""
+        self.access = Access()
         self.path = ""
 
     def __str__(self) -> str:
         return self.text
+
+    def leads_to(self, port: int) -> bool:
+        """Whether it is that port of this machine, or a Unix socket: then nothing stands between us and the host."""
+        if self.is_encrypted or self.path:
+            return False
+        return isinstance(self.target, str) or self.target[1] == port
 
     @classmethod
     def unix(cls, path: str) -> Address:
@@ -36,22 +47,25 @@ class Address:
         return cls(socket.AF_UNIX, path, path)
 
     @classmethod
-    def url(cls, url: str) -> Address:
-        """A host's URL: `http://name:port`, or `http+unix://` and the percent-encoded path of a socket."""
+    def url(cls, url: str, access: Access | None = None) -> Address:
+        """A host's URL: `http://name:port`, `https://`, or `http+unix://` and the percent-encoded path of a socket."""
         from urllib.parse import unquote, urlsplit
 
         try:
             parts = urlsplit(url)
-            port = parts.port or 80
+            port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError as error:
             raise ConfigError(f"{url!r} is no URL of a host: {error}.") from None
         if parts.scheme == "http+unix" and parts.netloc:
             address = cls(socket.AF_UNIX, unquote(parts.netloc), url, "localhost")
-        elif parts.scheme == "http" and parts.hostname:
+        elif parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
             family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
             address = cls(family, (parts.hostname, port), url, parts.netloc)
+            address.is_encrypted = parts.scheme == "https"
+            address.host_name = parts.hostname
         else:
             raise ConfigError(f"{url!r} is no URL of a host. Write it as http://127.0.0.1:9009.")
+        address.access = access or address.access
         address.path = parts.path.rstrip("/")
         return address
 

@@ -10,7 +10,7 @@ from .._wire.messages import Stopping, hello_frame
 from ..exceptions import ConnectionError, UnexpectedResponse, WorkerDied
 from .aio import AsyncConnection
 from .aio_calls import Greeting
-from .sync import SOCKET_BUFFER
+from .sync import SOCKET_BUFFER, prepare_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def _connect(address: Address) -> socket.socket:
             await _connect_unix(sock, address)
         else:
             await asyncio.get_running_loop().sock_connect(sock, address.target)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare_tcp(sock)
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError) and not isinstance(error, TimeoutError):

@@ -10,11 +10,12 @@ from .._wire.values import encode
 from ..exceptions import ConnectionError, FunctionTimeout, HostWarning, WorkerDied
 from .aio_calls import AsyncCall, deadline_in, time_left
 from .aio_gate import Passing
-from .aio_http import AsyncHttp
 from .aio_open import open_connection
+from .aio_threads import AsyncThreads
 from .channel import NotSent
 from .http import HttpLink
-from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool, levels_up
+from .lane import levels_up
+from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
 from .routing import choose
 from .single_flight import SingleFlight
 
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
     from ..exceptions import JSHostError
     from .aio import AsyncConnection
     from .aio_calls import Pending
-    from .pool import Lane
+    from .lane import Lane
 
 __all__ = ["AsyncLane", "AsyncPool", "pool_of_this_loop"]
 
 
-def pool_of_this_loop(link: Pool | HttpLink) -> AsyncPool | AsyncHttp:
+def pool_of_this_loop(link: Pool | HttpLink) -> AsyncPool | AsyncThreads:
     """The connections of the running event loop to the workers of a link."""
     loop = asyncio.get_running_loop()
     pool = link.loops.get(loop)
     if pool is None:
         _forget_closed_loops(link)
-        if isinstance(link, HttpLink):
-            pool = link.loops[loop] = AsyncHttp(link)
+        if isinstance(link, HttpLink) or link.is_encrypted:
+            pool = link.loops[loop] = AsyncThreads(link)
         else:
             pool = link.loops[loop] = AsyncPool(link, loop)
     return pool

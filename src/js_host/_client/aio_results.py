@@ -6,9 +6,9 @@ from asyncio import _get_running_loop
 from collections import deque
 
 from ..exceptions import JSHostError
-from .aio_http import AsyncHttp
 from .aio_map import AsyncMap
 from .aio_rows import NO_ROW, RowSource
+from .aio_threads import AsyncThreads
 from .turns import Failed
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class AsyncResults:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[AsyncPool | AsyncHttp]],
+        connect: Callable[[], Awaitable[AsyncPool | AsyncThreads]],
         name: bytes,
         rows: RowSource,
         timeout: float | None,
@@ -48,7 +48,7 @@ class AsyncResults:
         self._rows = rows
         self._on_error = on_error
         self._options: dict[str, Any] = {"window": window, "ordered": ordered}
-        self._map: AsyncMap | AsyncHttp | None = None
+        self._map: AsyncMap | AsyncThreads | None = None
         self._ready: deque[object] = deque()
         self._is_closed = False
 
@@ -80,7 +80,7 @@ class AsyncResults:
         name, timeout, decode, key = self._call
         if self._map is None:
             pool = await self._connect()
-            if isinstance(pool, AsyncHttp):
+            if isinstance(pool, AsyncThreads):
                 self._map = pool
             else:
                 self._map = AsyncMap(pool, name, self._rows, timeout, decode, key, **self._options)
@@ -88,8 +88,8 @@ class AsyncResults:
             return await self._map.more()
         return await self._one_more(self._map)
 
-    async def _one_more(self, http: AsyncHttp) -> list[object]:
-        """One after the other: plain HTTP has one call on a connection."""
+    async def _one_more(self, threads: AsyncThreads) -> list[object]:
+        """One after the other: over plain HTTP, and over TLS."""
         name, timeout, decode, key = self._call
         row = await self._rows.next()
         if row is NO_ROW:
@@ -97,7 +97,7 @@ class AsyncResults:
                 raise self._rows.error
             return []
         try:
-            return [await http.call(name, row, timeout, decode, key)]
+            return [await threads.call(name, row, timeout, decode, key)]
         except JSHostError as error:
             return [Failed(error)]
 

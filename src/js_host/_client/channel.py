@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._wire.frames import Buffer, Frame
+    from .tls import TlsSocket
 
 #: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
 GRACE = 0.6
@@ -54,7 +55,7 @@ class Channel:
     )
 
     def __init__(self, sock: socket.socket, spin: float) -> None:
-        self._socket = sock
+        self._socket: socket.socket | TlsSocket = sock
         self._reader = FrameReader(MAX_HELLO)
         self._timeout: float | None = -1.0
         self._milliseconds = 0
@@ -67,6 +68,7 @@ class Channel:
 
     def take_over(self) -> socket.socket:
         """The socket, which waits no more: for who reads the worker's hello, and what follows, in another way."""
+        assert isinstance(self._socket, socket.socket)
         self._socket.setblocking(False)
         return self._socket
 

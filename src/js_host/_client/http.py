@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import socket
 from collections import deque
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,12 +16,13 @@ from ..exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
-    JSHostError,
     PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
     ValueNotSupported,
 )
+from .access import tls_hint
+from .one_by_one import one_by_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +31,23 @@ if TYPE_CHECKING:
 
     from .._wire.results import Decoder
     from .address import Address
-    from .aio_http import AsyncHttp
+    from .aio_threads import AsyncThreads
     from .turns import OnError
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
+
+#: How a host that wants a token says that it is one.
+REALM = 'realm="js-host"'
+
+
+class Answer(NamedTuple):
+    """What a host answered; `challenge` says whether it wants a token."""
+
+    status: int
+    kind: str
+    body: bytes
+    challenge: str
 
 
 class HttpLink:
@@ -43,7 +57,7 @@ class HttpLink:
         self.address = address
         self._idle: deque[_Connection] = deque()
         #: The same for event loops: see `aio_pool`.
-        self.loops: dict[AbstractEventLoop, AsyncHttp] = {}
+        self.loops: dict[AbstractEventLoop, AsyncThreads] = {}
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -58,7 +72,7 @@ class HttpLink:
         # The hash lets a cache in between tell one call from another.
         name, traceparent = split_name(name)
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
-        status, kind, body = self._request("POST", path, data, timeout, traceparent)
+        status, kind, body, _ = self._request("POST", path, data, timeout, traceparent)
         return _result(status, kind, body, name.decode(), decode)
 
     def stream(
@@ -82,17 +96,12 @@ class HttpLink:
         window: int | None = None,
         ordered: bool = True,
     ) -> Generator[object, None, None]:
-        """Call a function for each row, one after the other: plain HTTP has one call on a connection."""
-        for row in rows:
-            try:
-                result = self.call(name, row, timeout, decode)
-            except JSHostError as error:
-                result = on_error(error)
-            yield result
+        """Call a function for each row, one after the other."""
+        return one_by_one(lambda row: self.call(name, row, timeout, decode), rows, on_error)
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""
-        status, _, body = self._request("GET", "/status", None, timeout)
+        status, _, body, _ = self._request("GET", "/status", None, timeout)
         try:
             if status == 200:
                 return msgspec.json.decode(body)
@@ -100,18 +109,43 @@ class HttpLink:
             pass
         raise UnexpectedResponse(f"{self.address}/status does not answer as a host does: {status} {body[:200]!r}")
 
+    def identify(self, timeout: float | None) -> None:
+        """Make sure that a host answers, before it is told the token or any data. Raises UnexpectedResponse."""
+        status, _, body, challenge = self._request("GET", "/status", None, timeout, with_token=False)
+        if status == 401 and REALM in challenge:
+            return
+        try:
+            if status == 200 and "config" in msgspec.json.decode(body, type=dict[str, object]):
+                return
+        except (msgspec.DecodeError, UnicodeError):
+            pass
+        raise UnexpectedResponse(
+            f"What answers at {self.address} is no host: {self.address}/status says {status} {body[:200]!r}. Another "
+            "program may have taken the port.",
+            maybe_executed=False,
+        )
+
     def close(self) -> None:
         """Close the connections that are idle."""
         while self._idle:
             self._idle.pop().close()
 
     def _request(
-        self, method: str, path: str, data: bytes | None, timeout: float | None, traceparent: str | None = None
-    ) -> tuple[int, str, bytes]:
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        timeout: float | None,
+        traceparent: str | None = None,
+        *,
+        with_token: bool = True,
+    ) -> Answer:
         connection = self._take(timeout)
         headers = {"Content-Type": JSON} if data is not None else {}
         if traceparent is not None:
             headers["traceparent"] = traceparent
+        if with_token and self.address.access.token:
+            headers["Authorization"] = f"Bearer {self.address.access.token}"
         try:
             connection.request(method, self.address.path + path, data, headers)
             response = connection.getresponse()
@@ -121,14 +155,15 @@ class HttpLink:
             if isinstance(error, TimeoutError):
                 raise FunctionTimeout(f"The host at {self.address} gave no result before the deadline.") from None
             if isinstance(error, (OSError, http.client.HTTPException)):
-                message = f"The host at {self.address} did not answer: {error}"
+                message = f"The host at {self.address} did not answer: {error}{tls_hint(error)}"
                 raise ConnectionError(message, maybe_executed=connection.was_open) from None
             raise
         if response.will_close:
             connection.close()
         else:
             self._idle.append(connection)
-        return response.status, response.headers.get_content_type(), body
+        headers_in = response.headers
+        return Answer(response.status, headers_in.get_content_type(), body, headers_in["WWW-Authenticate"] or "")
 
     def _take(self, timeout: float | None) -> _Connection:
         while self._idle:
@@ -158,18 +193,18 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self._address.target)
         except OSError as error:
             raise ConnectionError(f"No host answers at {self._address}: {error.strerror or error}.") from None
+        if self._address.is_encrypted:
+            context = self._address.access.tls()
+            self.sock = context.wrap_socket(self.sock, server_hostname=self._address.host_name)
         self.was_open = True
 
     def is_usable(self) -> bool:
         """Whether the other end has not closed it while it was idle."""
-        try:
-            self.sock.settimeout(0)
-            self.sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
+        from select import POLLIN, poll  # late: not every system has it
+
+        poller = poll()
+        poller.register(self.sock, POLLIN)
+        return not poller.poll(0)
 
     def set_timeout(self, timeout: float | None) -> None:
         self.timeout = timeout
@@ -196,7 +231,9 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
         raise UnknownFunction(f"{function}: {text}")
     if status == 413:
         raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
-    raise UnexpectedResponse(f"Called function {function!r}. The host answered {status}: {text[:2000]}")
+    raise UnexpectedResponse(
+        f"Called function {function!r}. The host answered {status}: {text[:2000]}", maybe_executed=status >= 500
+    )
 
 
 def _text_of_page(page: str) -> str:

@@ -37,6 +37,7 @@ from ..exceptions import (
     UnexpectedResponse,
     WorkerDied,
 )
+from .access import tls_hint
 from .address import Address
 from .channel import LONGEST, Channel, NotSent
 from .spin import SPIN
@@ -88,6 +89,8 @@ class Connection(Channel):
         connection = cls(_connect(address, timeout), spin)
         connection.set_timeout(timeout)
         try:
+            if address.is_encrypted:
+                connection._encrypt(address)
             if address.is_http:
                 connection._upgrade(address)
             connection._send((hello_frame(token),))
@@ -116,13 +119,22 @@ class Connection(Channel):
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
 
+    def _encrypt(self, address: Address) -> None:
+        from .tls import TlsSocket  # late: few programs need it
+
+        assert isinstance(self._socket, socket.socket)
+        secure = TlsSocket(self._socket, address.access.tls(), address.host_name)
+        self._socket = secure
+        secure.shake_hands()
+
     def _upgrade(self, address: Address) -> None:
         self._socket.sendall(upgrade_request(address.authority))
         received = b""
         while (rest := upgrade_answer(received)) is None:
             data = self._socket.recv(4096)
             if not data:
-                raise ConnectionError("the connection was closed")
+                hint = "" if address.is_encrypted else ". Does it want TLS? Then its URL begins with https://"
+                raise ConnectionError(f"it closed the connection{hint}")
             received += data
         if rest:
             raise UnexpectedResponse("The host spoke frames before it was greeted.", maybe_executed=False)
@@ -281,7 +293,7 @@ def _connect(address: Address, timeout: float | None) -> socket.socket:
         sock.connect(address.target)
         sock.settimeout(None)
         if address.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare_tcp(sock)
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError):
@@ -290,10 +302,19 @@ def _connect(address: Address, timeout: float | None) -> socket.socket:
     return sock
 
 
+def prepare_tcp(sock: socket.socket) -> None:
+    """Send at once what is written, and notice in a minute or so where the other end's machine is gone."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def _unanswered(address: Address, timeout: float | None, error: BaseException) -> BaseException:
     """What is raised where a handshake failed: nothing ran."""
     if isinstance(error, FunctionTimeout):
         return ConnectionError(f"The host at {address} did not answer within {timeout:g} s.")
     if isinstance(error, (OSError, WorkerDied)) and not isinstance(error, Stopping):
-        return ConnectionError(f"The host at {address} did not answer: {error}")
+        return ConnectionError(f"The host at {address} did not answer: {error}{tls_hint(error)}")
     return error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .._client.address import Address, unix_url
-from .._client.pool import Lane, Pool
+from .._client.lane import Lane
+from .._client.pool import Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
 from ..utils.fork_lock import ForkLock
@@ -78,6 +79,7 @@ class ManagedHome:
             "workers": self._options.workers,
             "path_to_node": self._options.path_to_node,
             "node_args": self._options.node_args,
+            "env": self._options.wanted_env,
             "spin": self._options.calls.spin_time,
             "start_timeout": self._options.start_timeout,
         }

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 
 from .._client.spin import processors, spin_time
+from .._host.environment import pick
 from .._host.wear import Limits
-from ..conf import settings
-from ..exceptions import ConfigError
+from ..conf import find_setting, settings
+from ..exceptions import ConfigError, HostWarning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Literal, TypeAlias
+
     from .._client.gate import Gate
 
-__all__ = ["CallOptions", "HostOptions", "count_workers", "limits_of"]
+    #: Which environment variables JavaScript gets beside the usual ones: names, names and values, or all.
+    EnvironmentWish: TypeAlias = Sequence[str] | Mapping[str, str] | Literal["*"]
+
+__all__ = ["CallOptions", "HostOptions", "count_workers", "environment", "limits_of"]
 
 
 class CallOptions:
@@ -46,11 +53,13 @@ class HostOptions:
     __slots__ = (
         "calls",
         "config_file",
+        "env",
         "forward_logs",
         "limits",
         "node_args",
         "path_to_node",
         "start_timeout",
+        "wanted_env",
         "workers",
     )
 
@@ -62,6 +71,7 @@ class HostOptions:
         node_args: tuple[str, ...] | list[str] | None,
         start_timeout: float | None,
         calls: CallOptions,
+        env: EnvironmentWish | None = None,
     ) -> None:
         if not os.path.isfile(config_file):
             raise ConfigError(f"There is no config file {config_file}. Write one with `js-host init`, or name yours.")
@@ -73,6 +83,8 @@ class HostOptions:
         self.limits = limits_of(settings.MAX_CALLS, settings.MAX_MEMORY, settings.MAX_AGE)
         self.calls = calls
         self.forward_logs = settings.FORWARD_LOGS
+        self.wanted_env: tuple[str, ...] = find_setting("ENV").kind.check("env", settings.ENV if env is None else env)  # type: ignore[assignment]
+        self.env = environment(self.wanted_env)
 
 
 def limits_of(calls: int | None, megabytes: int | None, seconds: float | None) -> Limits:
@@ -83,3 +95,19 @@ def limits_of(calls: int | None, megabytes: int | None, seconds: float | None) -
 def count_workers(wanted: int | str) -> int:
     """As many as wanted; "auto" is one for each processor that this program may use."""
     return max(1, int(processors())) if wanted == "auto" else int(wanted)
+
+
+def environment(wanted: Sequence[str]) -> dict[str, str]:
+    """The part of this program's environment that JavaScript gets. Warns where NODE_OPTIONS is left out."""
+    env = pick(os.environ, wanted)
+    if os.environ.get("NODE_OPTIONS") and "NODE_OPTIONS" not in env:
+        from warnings import warn
+
+        warn(
+            "NODE_OPTIONS is set in the environment, and not passed on to JavaScript: it can make Node run any code. "
+            'To pass it on, name it in the setting ENV (env=["NODE_OPTIONS"], --env NODE_OPTIONS); or give arguments '
+            "for Node in NODE_ARGS. To end this warning, unset it.",
+            HostWarning,
+            stacklevel=2,
+        )
+    return env

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .._client.pool import Lane, Pool
+    from .._client.lane import Lane
+    from .._client.pool import Pool
     from ..exceptions import JSHostError
     from .options import CallOptions, HostOptions
 
@@ -31,6 +32,7 @@ class OwnedHome:
                 workers=options.workers,
                 path_to_node=options.path_to_node,
                 node_args=options.node_args,
+                env=options.env,
                 start_timeout=options.start_timeout,
                 limits=options.limits,
                 shared_unix=True,
@@ -48,7 +50,8 @@ class OwnedHome:
     def _begin_pool(self, calls: CallOptions) -> Pool:
         from .. import function  # noqa: F401  every program will want it
         from .._client.address import Address
-        from .._client.pool import Lane, Pool
+        from .._client.lane import Lane
+        from .._client.pool import Pool
 
         lanes = [Lane(Address.unix(slot.address), slot) for slot in self._supervisor.slots]
         pool = Pool(lanes, self._explain, spin=calls.spin, gate=calls.gate())

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .access import AccessOptions
     from .options import CallOptions
 
 __all__ = ["RemoteHome"]
@@ -21,10 +22,16 @@ class RemoteHome:
 
     is_own = False
 
-    def __init__(self, root_url: str, calls: CallOptions, config_file: str) -> None:
+    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str) -> None:
         self._root_url = root_url
         try:
-            self.link = open_link(root_url, spin=calls.spin, gate=calls.gate(), timeout=settings.FUNCTION_TIMEOUT)
+            self.link = open_link(
+                root_url,
+                spin=calls.spin,
+                gate=calls.gate(),
+                timeout=settings.FUNCTION_TIMEOUT,
+                access=access.read(),
+            )
         except ConnectionError as error:
             raise ConnectionError(f"{error} {_advice(config_file)}") from None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from ..exceptions import ConfigError
+from .environment import worker_environment
+from .permissions import with_permissions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,15 +20,26 @@ NEVER_SETTLED = 13
 
 
 def read_config_file(
-    node: str, program: str, config_file: str, *, node_args: Sequence[str] = (), timeout: float = 30.0
+    node: str,
+    program: str,
+    config_file: str,
+    *,
+    node_args: Sequence[str] = (),
+    timeout: float = 30.0,
+    env: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
-    """Return the status that a host of this config file would report: type, version, config with functions."""
+    """Return the status that a host of this config file would report: type, version, config with functions.
+
+    `env` is the environment to read it in; without it, the usual part of ours, as for workers.
+    """
     import json  # late: the start of a host needs neither
     import subprocess
 
-    command = [node, *node_args, program, os.path.abspath(config_file), "-c"]
+    command = [node, *with_permissions(node_args), program, os.path.abspath(config_file), "-c"]
     try:
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, env=worker_environment(env)
+        )
     except subprocess.TimeoutExpired:
         raise ConfigError(
             f"{config_file} was not loaded after {timeout:g} s. Does it wait for something at its top level?"

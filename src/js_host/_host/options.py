@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from js_host._host.lifecycle import RestartBudget
+from js_host._host.permissions import with_permissions
 from js_host._host.wear import Limits
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ class SupervisorOptions:
     of its own; without it they go to `logging`. With `reload`, new workers take over when a file that the
     config loaded has changed. A worker that reaches one of the `limits` is replaced by a new one. With
     `metrics`, which says where they can be had, the workers keep them. Every `pulse` seconds they are asked whether
-    they live.
+    they live. `env` is the environment of the workers; without it, the usual part of ours.
     """
 
     __slots__ = (
@@ -89,7 +90,7 @@ class SupervisorOptions:
         self.node = node
         self.path_to_node = path_to_node
         self.node_args = tuple(node_args)
-        self.command = tuple(command or (*node_args, RUNTIME, self.config_file))
+        self.command = tuple(command or (*with_permissions(node_args), RUNTIME, self.config_file))
         self.worker_args = tuple(worker_args)
         self.env = env
         self.shared_unix = shared_unix

@@ -6,10 +6,10 @@ from js_host._host.endings import WorkerEnd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-__all__ = ["start_story"]
+__all__ = ["hint_at_environment", "start_story"]
 
 FRAMES_SHOWN = 5
 
@@ -27,6 +27,17 @@ def start_story(config_file: str, end: WorkerEnd, *, node: str, node_fault: str 
         parts.append(words)
     parts.append(f"Node: {node}")
     return "\n".join(parts)
+
+
+def hint_at_environment(names: Sequence[str]) -> str:
+    """What to add to a story that speaks of environment variables which are set here, and which no worker gets."""
+    if not names:
+        return ""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return (
+        f"\n{', '.join(names)}: set in this program's environment, and not passed on to JavaScript. To pass it on, "
+        f"name it: ENV=[{listed}] in the settings, JSHost(..., env=[{listed}]), or `js-host run --env {names[0]}`."
+    )
 
 
 def _end_story(config_file: str, end: WorkerEnd) -> Iterator[str]:

@@ -165,13 +165,15 @@ class Supervisor:
     # What to say when it did not start.
 
     def _start_story(self, end: WorkerEnd) -> str:
-        from js_host._host.start_story import start_story
+        from js_host._host.environment import withheld_in, worker_environment
+        from js_host._host.start_story import hint_at_environment, start_story
 
         assert self._keeper is not None
         node = self._keeper.node
         silent = end.error is None and end.kind in ("exit", "signal", "lost")  # the runtime did not even report
         fault = what_is_wrong_with(node) if silent else None
-        return start_story(self.options.config_file, end, node=str(node), node_fault=fault)
+        story = start_story(self.options.config_file, end, node=str(node), node_fault=fault)
+        return story + hint_at_environment(withheld_in(story, os.environ, worker_environment(self.options.env)))
 
     def _spawn_story(self, error: OSError, node: Node) -> str:
         head = f"The host of {self.options.config_file} could not start."

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["UNKNOWN_STATUS", "ExecFailed", "WorkerProcess", "worker_environment"]
+__all__ = ["UNKNOWN_STATUS", "ExecFailed", "WorkerProcess"]
 
 CONTROL, PRIVATE, CONNECTION, LEASH, FIRST_SHARED = 3, 4, 5, 6, 7
 
@@ -30,10 +30,6 @@ SOCKET_BUFFER = 1 << 20
 # By number, as POSIX has them: HUP, INT, QUIT, PIPE, ALRM, TERM. `signal` would import `enum` for their names.
 SIGNALS_RESET = (1, 2, 3, 13, 14, 15)
 SIGKILL = 9
-
-# What a Node that started this Python has put there for its own child: a worker must not take it for its own.
-NOT_INHERITED = ("NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID")
-
 
 UNKNOWN_STATUS = -1
 """Somebody else collected the process (`os.wait`, or SIGCHLD ignored), so how it ended is lost."""
@@ -126,12 +122,6 @@ class WorkerProcess:
                 os.close(self.connections.pop())
         except IndexError:
             pass
-
-
-def worker_environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the environment of a worker: ours, or the one that was given."""
-    source = os.environ if env is None else env
-    return {name: value for name, value in source.items() if name not in NOT_INHERITED}
 
 
 def _descriptor_arguments(slot: int, shared: int) -> list[str]:

@@ -17,6 +17,7 @@ from time import monotonic
 
 from msgspec import json
 
+from js_host._host.environment import pick
 from js_host._host.sockets import RawSocket
 from js_host._manager.find import START_LIMIT, connect, find_or_start
 from js_host._manager.fork import close_held
@@ -203,6 +204,7 @@ def lease(
     workers: int = 1,
     path_to_node: str | None = None,
     node_args: Sequence[str] = (),
+    env: Sequence[str] = (),
     spin: int = 0,
     start_timeout: float = 30.0,
     say: Callable[[str], None] | None = None,
@@ -210,8 +212,8 @@ def lease(
     """Lease the host of a config file; it, and the manager, are started if they do not run.
 
     A host that runs already is taken as it is: with its number of workers, and the environment of the program that it
-    was started for. `spin` is in microseconds; `say` is told what is being started. Raises StartError (and its like:
-    ConfigError, NodeNotFound) with the whole story.
+    was started for. `env` names the variables that it gets besides the usual ones, `spin` is in microseconds, and `say`
+    is told what is being started. Raises StartError (and its like: ConfigError, NodeNotFound) with the whole story.
     """
     config_file = os.path.abspath(config_file)
     message = settings_message(
@@ -219,6 +221,7 @@ def lease(
         workers=workers,
         path_to_node=path_to_node,
         node_args=node_args,
+        env=env,
         spin=spin,
         start_timeout=start_timeout,
     )
@@ -238,6 +241,7 @@ def request_or_start(
     workers: int = 1,
     path_to_node: str | None = None,
     node_args: Sequence[str] = (),
+    env: Sequence[str] = (),
     spin: int = 0,
     start_timeout: float = 30.0,
     limit: float = ANSWER_LIMIT,
@@ -248,6 +252,7 @@ def request_or_start(
         workers=workers,
         path_to_node=path_to_node,
         node_args=node_args,
+        env=env,
         spin=spin,
         start_timeout=start_timeout,
     )
@@ -283,6 +288,7 @@ def settings_message(
     workers: int = 1,
     path_to_node: str | None = None,
     node_args: Sequence[str] = (),
+    env: Sequence[str] = (),
     spin: int = 0,
     start_timeout: float = 30.0,
 ) -> dict[str, Any]:
@@ -295,7 +301,8 @@ def settings_message(
         "node_args": list(node_args),
         "spin": spin,
         "start_timeout": start_timeout,
-        "env": dict(os.environ),
+        "env": pick(os.environ, env),
+        "wanted_env": list(env),
         "pid": os.getpid(),
         "program": os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0] else "python",
     }

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 
 from js_host import __version__, exceptions
+from js_host._manager.place import digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,9 +58,18 @@ class Lines:
         return lines
 
 
-def host_key(config_file: str, path_to_node: str | None = None, node_args: tuple[str, ...] | list[str] = ()) -> str:
-    """What makes two programs mean the same host: the config file, and how Node is to be run."""
-    return "\0".join([os.path.realpath(config_file), path_to_node or "", *node_args])
+def host_key(
+    config_file: str,
+    path_to_node: str | None = None,
+    node_args: tuple[str, ...] | list[str] = (),
+    wanted_env: tuple[str, ...] | list[str] = (),
+) -> str:
+    """What makes two programs mean the same host: the config file, how Node is to be run, and which variables it gets.
+
+    The values that were given to variables may be secret: of them the key has a digest.
+    """
+    env = [f"env:{digest(sorted(wanted_env))}"] if wanted_env else []
+    return "\0".join([os.path.realpath(config_file), path_to_node or "", *node_args, *env])
 
 
 def absolute_node(path_to_node: str | None) -> str | None:

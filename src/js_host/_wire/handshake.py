@@ -20,6 +20,12 @@ class NotUpgraded(UnexpectedResponse):
     maybe_executed = False
 
 
+class Refused(UnexpectedResponse):
+    """The host does not let us in, and says why."""
+
+    maybe_executed = False
+
+
 def upgrade_request(authority: str, path: str = "/") -> bytes:
     """The request that turns an HTTP connection into one of frames."""
     return (
@@ -31,7 +37,8 @@ def upgrade_request(authority: str, path: str = "/") -> bytes:
 def upgrade_answer(received: bytes) -> bytes | None:
     """What follows the head of the answer, once it has agreed to the upgrade; None while the head is incomplete.
 
-    Raises NotUpgraded if it did not agree, and ConnectionError if a load balancer says that no host is there.
+    Raises Refused if it does not let us in, ConnectionError if a load balancer says that no host is there, and NotUpgraded
+    if it does not agree for another reason.
     """
     end = received.find(END)
     if end < 0:
@@ -41,8 +48,18 @@ def upgrade_answer(received: bytes) -> bytes | None:
     status, *headers = received[:end].decode("latin-1").split("\r\n")
     fields = dict(line.lower().replace(" ", "").split(":", 1) for line in headers if ":" in line)
     code = status.split(" ")[1:2]
+    if code in (["401"], ["403"]):
+        _raise_refusal(received[end + len(END) :], fields.get("content-length", ""))
+        return None
     if code in NO_HOST:
         raise ConnectionError(f"what stands before it says {status}")
     if code != ["101"] or fields.get("upgrade") != UPGRADE:
         raise NotUpgraded(f"The address answers HTTP, but does not speak {UPGRADE}: {status}.")
     return received[end + len(END) :]
+
+
+def _raise_refusal(body: bytes, length: str) -> None:
+    """Returns while the answer's body, which says why, is incomplete."""
+    if not length.isdigit() or len(body) >= min(int(length), MAX_HEAD):
+        text = body.decode("utf-8", "replace") or "it does not say why."
+        raise Refused(f"The host does not let this program in: {text}")

@@ -38,6 +38,8 @@ class Hello(msgspec.Struct):
     limit: int
     functions: list[str]
     workers: int = 1
+    port: int = 0
+    sockets: list[str] = []
 
 
 class Bye(msgspec.Struct):
@@ -100,7 +102,7 @@ def read_hello(frame: Frame) -> Hello:
     """The first frame of a worker, checked. Raises Stopping if it is ending, UnexpectedResponse for anything else."""
     if frame.kind == BYE:
         bye = read_bye(frame.body)
-        kind = UnexpectedResponse if bye.reason == "protocol" else Stopping
+        kind = UnexpectedResponse if bye.reason in ("protocol", "refused") else Stopping
         raise kind(f"The worker refused the connection: {bye.message}", maybe_executed=False)
     try:
         if frame.kind == HELLO:

@@ -27,7 +27,18 @@ def text(body: Buffer, attachments: Sequence[bytes] | None) -> str:
         return result
     if attachments is None:
         return str(body, "utf-8")
-    return _text_of(result) if isinstance(result, bytes) else str(result)
+    if isinstance(result, bytes):
+        return _text_of(result)
+    return _json_of(result) if isinstance(result, (dict, list)) else str(result)
+
+
+def _json_of(result: object) -> str:
+    import json  # late: most results are plain
+
+    try:
+        return json.dumps(result, ensure_ascii=False, separators=(",", ":"), default=str)
+    except (TypeError, ValueError, RecursionError):  # the keys of a Map may be anything
+        return str(result)
 
 
 def _text_of(result: bytes) -> str:

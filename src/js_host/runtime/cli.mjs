@@ -3,10 +3,12 @@
  * The host without Python: `js-host host.config.js`. It listens at the config's address until it is told to stop.
  */
 
+import { createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isPort, loadConfig } from './config.mjs'
 import { ConfigError } from './errors.mjs'
+import { isLoopback } from './loopback.mjs'
 import { Host, VERSION } from './host.mjs'
 import { alsoWrite, captureConsole, createLogger, writeToFile } from './logger.mjs'
 
@@ -18,8 +20,11 @@ Runs the functions of a config file for other programs.
   -j, --json            Print the status as JSON once the host listens
   -p, --port <number>   Listen at this port instead of the config's
   -l, --logfile <path>  Write the log to this file as well
+      --insecure        Listen beyond this machine, without encryption
   -v, --version         Print the version
   -h, --help            Print this text
+
+Callers over TCP must give the token in the environment variable JS_HOST_TOKEN, if there is one.
 
 Example: js-host host.config.js
 `
@@ -35,11 +40,16 @@ const OPTIONS = /** @type {const} */ ({
   json: { type: 'boolean', short: 'j' },
   port: { type: 'string', short: 'p' },
   logfile: { type: 'string', short: 'l' },
+  insecure: { type: 'boolean' },
   manager: { type: 'boolean', short: 'm' },
   detached: { type: 'boolean', short: 'd' },
   version: { type: 'boolean', short: 'v' },
   help: { type: 'boolean', short: 'h' }
 })
+
+/** Gone from the environment before any code of the config runs. */
+const token = process.env.JS_HOST_TOKEN
+delete process.env.JS_HOST_TOKEN
 
 const SPIN = availableParallelism() > 1 ? 50 : 0 // microseconds
 
@@ -59,7 +69,7 @@ async function main (args) {
   }
 }
 
-/** @typedef {{config?: boolean, json?: boolean, port?: string, logfile?: string, version?: boolean, help?: boolean}} Values */
+/** @typedef {{config?: boolean, json?: boolean, port?: string, logfile?: string, insecure?: boolean, version?: boolean, help?: boolean}} Values */
 
 /**
  * @param {string[]} args
@@ -96,6 +106,7 @@ async function run (file, values) {
   const host = await createHost(file, values)
   if (values.config) return process.stdout.write(JSON.stringify(host.status()) + '\n', () => process.exit(0))
   process.on('unhandledRejection', (reason) => host.logger.error('Unhandled rejection:', reason))
+  refuseToBeExposed(host.settings.address, values.insecure === true)
   await serve(host)
   process.stdout.write(values.json ? JSON.stringify(host.status()) + '\n' : `Host listening at ${host.config.address}:${host.config.port}\n`)
 }
@@ -125,26 +136,35 @@ function openLogfile (path) {
   }
 }
 
+/**
+ * Beyond this machine, whoever can read the traffic could read the calls, and whoever can connect could call.
+ * @param {string} address @param {boolean} insecure
+ */
+function refuseToBeExposed (address, insecure) {
+  if (isLoopback(address) || (insecure && token)) return
+  throw new ConfigError('JS_HOST_EXPOSED', `The config would have the host listen at ${address}, where other machines may reach it.`,
+    'Use the address 127.0.0.1; or serve with TLS: `js-host run` of the Python package; or, where the network is private, set a ' +
+    'secret in the environment variable JS_HOST_TOKEN and give --insecure.')
+}
+
 /** @param {Host} host */
 async function serve (host) {
-  const [{ createHttpServer, drainHttpServer }, { serveUpgrade }, { Worker }] = await Promise.all([
-    import('./http.mjs'), import('./connection.mjs'), import('./worker.mjs')
-  ])
+  const [{ ACCEPT, Door }, { Token }, { Worker }] = await Promise.all([import('./door.mjs'), import('./guard.mjs'), import('./worker.mjs')])
   const worker = new Worker(host, { spin: SPIN })
-  const server = createHttpServer(host, {
-    onUpgrade: (req, socket, head) => serveUpgrade(worker, req, /** @type {import('node:net').Socket} */ (socket), head)
-  })
+  const door = new Door(worker, { token: token ? Token.of(token) : null })
+  const server = createServer(ACCEPT, (socket) => door.admit(socket))
   await host.warmUp()
   await listen(server, host)
   onStopSignal(async () => {
-    const answered = drainHttpServer(server)
+    server.close()
+    const answered = door.drain()
     await new Promise((resolve) => worker.drain(() => resolve(null)))
     await answered
   })
 }
 
 /**
- * @param {import('node:http').Server} server
+ * @param {import('node:net').Server} server
  * @param {Host} host
  */
 function listen (server, host) {

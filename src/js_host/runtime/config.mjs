@@ -16,7 +16,8 @@ import { util } from './util.mjs'
  * @property {number} port
  * @property {number} requestDataLimit bytes
  * @property {number} disconnectTimeout milliseconds
- * @property {string[]} allowedHosts names that plain HTTP may be asked by, besides addresses and localhost
+ * @property {number} maxConnections that a worker accepts on its shared sockets
+ * @property {string[]} allowedHosts names that the host may be asked by over TCP, besides its own address
  * @property {import('./logger.mjs').Logger | null} logger
  * @property {((host: import('./host.mjs').Host) => unknown) | null} extendHost
  * @property {((host: import('./host.mjs').Host) => unknown) | null} warmup what each worker does before it is ready
@@ -28,6 +29,7 @@ const DEFAULTS = {
   port: 9009,
   requestDataLimit: '256mb',
   disconnectTimeout: 5000,
+  maxConnections: 10_000,
   allowedHosts: Object.freeze([]),
   logger: null
 }
@@ -65,6 +67,7 @@ export function readConfig (exported, file) {
     port: Number(checked(raw, 'port', file, isPort, 'a whole number from 0 to 65535')),
     requestDataLimit: toBytes(checked(raw, 'requestDataLimit', file, isSize, "a size up to 4gb, such as '10mb', '512kb' or a number of bytes")),
     disconnectTimeout: checked(raw, 'disconnectTimeout', file, isDuration, 'a number of milliseconds, 0 or more'),
+    maxConnections: checked(raw, 'maxConnections', file, isCount, 'a whole number from 1'),
     allowedHosts: checked(raw, 'allowedHosts', file, isNames, "a list of host names, such as ['js-host.internal']"),
     logger: checked(raw, 'logger', file, isLogger, 'null, or an object with the methods of console (info and error at least)')
   }
@@ -254,6 +257,11 @@ export function isPort (value) {
 function isSize (value) {
   const size = toBytes(value)
   return Number.isInteger(size) && size > 0 && size <= LARGEST
+}
+
+/** @param {unknown} value */
+function isCount (value) {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1
 }
 
 /** @param {unknown} value */

@@ -3,25 +3,38 @@
 import net from 'node:net'
 import { Calls } from './calls.mjs'
 import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
-import { byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
+import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
+import { HELLO_TIMEOUT, Patience, later } from './patience.mjs'
 import { Worker } from './worker.mjs'
 
-/** How long a client may take for its first frame, in ms. */
-const HELLO_TIMEOUT = 5000
+/** What a client's first frame may have at most, in bytes: it is read before anybody knows who speaks. */
+const MAX_HELLO = 16 * 1024
 /** How long an answer waits for those of the calls that came with its own, in ms. */
 const FLUSH_AFTER = 1
 
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024
 
+/**
+ * @typedef {object} Source exactly one of them
+ * @property {number} [fd] an inherited descriptor
+ * @property {any} [handle] the handle of a socket on which nothing was read yet
+ * @property {net.Socket} [stream] a socket that has to decrypt what it reads
+ * @property {boolean} [isNear] besides: the client is on this machine, and came to a shared socket
+ * @typedef {(said: unknown) => true | Promise<unknown>} Admits whether a token is the right one; or when to say that it is not
+ */
+
 export class Connection {
   /**
    * @param {Worker} worker
-   * @param {{fd?: number, handle?: any}} source an inherited descriptor, or the handle of a socket on which nothing was read yet
+   * @param {Source} source
    * @param {Buffer} [head] bytes that were read already
+   * @param {Admits | null} [admits] asked about the token of the hello
    */
-  constructor (worker, source, head) {
+  constructor (worker, source, head, admits = null) {
     this.worker = worker
+    this.admits = admits
+    this.isNear = source.isNear === true
     this.calls = new Calls(this)
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = []
@@ -36,28 +49,32 @@ export class Connection {
     this.arrival = 0
     /** When answers last were written: slow calls that came in one chunk do not share a write. */
     this.flushed = 0
-    this.fd = source.fd ?? source.handle.fd
+    this.bytes = 0
+    this.patience = new Patience(this)
+    /** Where others may write in the clear; -1 if nowhere. @type {number} */
+    this.fd = source.fd ?? source.handle?.fd ?? -1
     /** Where the watchdog knows this connection. */
     this.seat = -1
     this.takeSeat()
     this.flush = this.flush.bind(this)
-    this.reader = new FrameReader(this.onFrame.bind(this), worker.limit)
+    this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
     /** @type {net.Socket} */
-    this.socket = new net.Socket({
+    this.socket = source.stream ?? new net.Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     })
+    if (source.stream !== undefined) this.socket.on('data', (bytes) => this.feed(bytes))
     this.socket.on('error', () => {})        // a reset is followed by 'close', which says all there is to say
     this.socket.on('end', () => this.socket.destroy())
     this.socket.on('close', () => this.closed())
-    this.greeting = setTimeout(() => this.socket.destroy(), HELLO_TIMEOUT)
+    this.greeting = later(HELLO_TIMEOUT, () => { if (!this.greeted) this.socket.destroy() })
     worker.opened(this)
     if (head !== undefined) this.feed(head)
-    this.socket.resume()
+    if (this.listening) this.socket.resume()
   }
 
   takeSeat () {
-    if (this.worker.watchdog !== null) this.seat = this.worker.watchdog.opened(this.fd)
+    if (this.worker.watchdog !== null && this.fd >= 0) this.seat = this.worker.watchdog.opened(this.fd)
   }
 
   /** @param {Buffer} bytes */
@@ -67,6 +84,7 @@ export class Connection {
       this.onRead(count)
       at += count
     }
+    if (!this.listening) this.socket.pause()
   }
 
   /**
@@ -77,6 +95,7 @@ export class Connection {
     if (this.broken) return true
     const { spinner } = this.worker
     this.arrival = this.flushed = performance.now()
+    this.bytes += count
     const close = spinner.isClose(this.arrival)
     this.reading = true
     try {
@@ -87,6 +106,7 @@ export class Connection {
     this.reading = false
     this.flush()
     spinner.answered(close)
+    if (this.reader.isPartial !== (this.patience.timer !== null)) this.patience.look()
     this.listening = this.socket.writableLength < MOST_UNSENT
     return this.listening
   }
@@ -116,11 +136,22 @@ export class Connection {
 
   /** @param {Buffer} bytes @param {number} start @param {number} end */
   onHello (bytes, start, end) {
-    readHello(bytes, start, end)
+    const { token } = readHello(bytes, start, end)
     clearTimeout(this.greeting)
+    const admitted = this.admits === null ? true : this.admits(token)
+    if (admitted !== true) return this.turnAway(token === undefined, admitted)
     this.greeted = true
-    this.write(helloFrame(this.worker.hello()))
+    this.reader.limit = this.worker.limit
+    this.write(helloFrame(this.worker.hello(this.isNear)))
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
+    if (this.worker.draining) this.write(this.worker.leaving())
+  }
+
+  /** The client did not give the token of this host. @param {boolean} silent it gave none @param {Promise<unknown>} time to say so */
+  async turnAway (silent, time) {
+    this.broken = true
+    await time
+    this.leave(byeFrame({ reason: 'refused', message: silent ? NO_TOKEN : WRONG_TOKEN }))
   }
 
   /** @param {Uint8Array | Uint8Array[]} frame */
@@ -170,7 +201,12 @@ export class Connection {
     this.broken = true
     const message = error instanceof Error ? error.message : String(error)
     if (!(error instanceof FrameError)) this.worker.host.logger.error(error)
-    this.out.push(byeFrame({ reason: 'protocol', message }))
+    this.leave(byeFrame({ reason: 'protocol', message }))
+  }
+
+  /** Say one thing more, and close. @param {Buffer} bye */
+  leave (bye) {
+    this.out.push(bye)
     this.flush()
     this.socket.destroySoon()
   }
@@ -178,34 +214,8 @@ export class Connection {
   /** The client is gone: nobody waits for these calls any more. */
   closed () {
     clearTimeout(this.greeting)
+    this.patience.end()
     this.worker.closed(this)
     this.calls.abandonAll(new DOMException('The caller is gone.', 'AbortError'))
   }
 }
-
-/**
- * Serve frames on a socket that asked for them with `Upgrade: js-host/1`.
- * @param {Worker} worker @param {import('node:http').IncomingMessage} request
- * @param {import('node:net').Socket} socket @param {Buffer} head
- */
-export function serveUpgrade (worker, request, socket, head) {
-  if (request.headers.upgrade !== 'js-host/1') {
-    return socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-  }
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: js-host/1\r\n\r\n', () => {
-    if (!socket.destroyed) new Connection(worker, takeHandle(socket), head)
-  })
-}
-
-/**
- * Take a socket's handle away from it. The sockets of a server can not read straight into our buffers
- * (`onread`); a new one around the same handle can.
- * @param {any} socket @returns {{handle: any}}
- */
-export function takeHandle (socket) {
-  const handle = socket._handle
-  socket._handle = null
-  socket.destroy()
-  return { handle }
-}
-

@@ -150,6 +150,11 @@ export class FrameReader {
     this.filled = 0
   }
 
+  /** Whether part of a frame has come. */
+  get isPartial () {
+    return this.end !== 0 || this.large !== null
+  }
+
   /** Where the next bytes of the stream are to be written, as many as there are up to its length. */
   getBuffer () {
     if (this.large !== null) return this.large.subarray(this.filled, this.filled + LARGE_READ)

@@ -41,6 +41,8 @@ const RULES = [
   ['ERR_DLOPEN_FAILED', /NODE_MODULE_VERSION|different Node\.js version/,
     'The package was built for another Node. Run `npm rebuild` with the Node that runs here.'],
   ['ERR_OSSL_EVP_UNSUPPORTED', /./, 'A tool asks for a hash that OpenSSL 3 has switched off. Update the tool.'],
+  ['ERR_ACCESS_DENIED', /./,
+    'Node runs with --permission. Allow what is needed, in NODE_ARGS or with --node-arg, for example --allow-fs-read=/path/of/the/project/*'],
   ['EADDRINUSE', /./, 'Another program listens there. Stop it, or choose another port.'],
   ['EADDRNOTAVAIL', /./, 'This machine has no such address. Use one of its own, 127.0.0.1 for this machine only.'],
   ['EACCES', /^listen/, 'Ports below 1024 need rights that this user does not have. Choose another port.']

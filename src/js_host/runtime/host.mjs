@@ -24,7 +24,7 @@ export class Host {
     this.version = VERSION
     this.logger = config.logger ?? options.logger ?? createLogger()
     /** How many calls there were, and what went wrong beside them: second answers, errors after the answer, functions that nobody waits for. */
-    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0 }
+    this.counters = { calls: 0, repeatedCallbacks: 0, lateErrors: 0, abandoned: 0, refusedRequests: 0, refusedConnections: 0, wrongTokens: 0 }
     /** @type {import('./metrics.mjs').Metrics | null} where somebody asked for them */
     this.metrics = null
     /** Where the supervisor answers for them. @type {string | undefined} */

@@ -1,13 +1,13 @@
 /**
  * The plain half of every socket: status, health and functions over HTTP, for whoever does not speak frames.
  *
- * A web page must not reach it: requests that a browser sent for a page, or by a name that is not ours, are refused.
+ * `guard.mjs` says who is let in.
  */
 
-import { createServer } from 'node:http'
-import { isIP } from 'node:net'
+import { STATUS_CODES, createServer } from 'node:http'
 import { describeError } from './errors.mjs'
 import { Call, noticeTime, outOfTime } from './functions.mjs'
+import { Guard, Refusal, pathOf } from './guard.mjs'
 import { closeStream, isStream } from './streams.mjs'
 import { readTraceparent } from './traces.mjs'
 
@@ -22,53 +22,67 @@ import { readTraceparent } from './traces.mjs'
  */
 const LIMITS = {
   keepAliveTimeout: 0,
-  headersTimeout: 60_000,
+  headersTimeout: 15_000,
   requestTimeout: 300_000,
+  connectionsCheckingInterval: 2500, // how late the two above may be
   maxHeaderSize: 16_384,
+  requireHostHeader: true,
+  insecureHTTPParser: false,
   noDelay: true
 }
+
+const MAX_HEADERS = 100
+const MAX_REQUESTS = 0 // on one connection: any number
+
+/** How long a TLS handshake may take, in ms. */
+const HANDSHAKE_TIMEOUT = 5000
 
 const PATIENCE = 1000 // ms
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** A request that is answered with an error, by the server's own choice. */
-class Refusal extends Error {
-  /**
-   * @param {number} status
-   * @param {string} message
-   * @param {Record<string, string>} [headers]
-   */
-  constructor (status, message, headers = {}) {
-    super(message)
-    this.status = status
-    this.headers = headers
-  }
-}
-
-/** @typedef {{running: number, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
+/** @typedef {{guard: Guard, running: number, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
 
 /**
+ * @typedef {object} ServerOptions
+ * @property {OnUpgrade} [onUpgrade]
+ * @property {Guard} [guard]
+ * @property {import('node:tls').TlsOptions | null} [tls] serve HTTPS with these
+ * @property {Partial<typeof LIMITS>} [limits] instead of the usual ones
+ */
+
+/**
  * @param {Host} host
- * @param {{onUpgrade?: OnUpgrade}} [options]
+ * @param {ServerOptions} [options]
  * @returns {import('node:http').Server}
  */
-export function createHttpServer (host, { onUpgrade } = {}) {
-  const server = createServer(LIMITS)
-  const state = { running: 0, calls: new Set(), closing: false, onIdle: () => {} }
+export function createHttpServer (host, { onUpgrade, guard = new Guard(host), tls = null, limits = {} } = {}) {
+  const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
+  const state = { guard, running: 0, calls: new Set(), closing: false, onIdle: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
   states.set(server, state)
   server.timeout = 0
-  server.maxHeadersCount = 100
+  server.maxHeadersCount = MAX_HEADERS
+  server.maxRequestsPerSocket = MAX_REQUESTS
   server.on('request', listener)
   server.on('checkContinue', listener) // the answer to `Expect: 100-continue` is given when the headers were found good
-  if (onUpgrade) server.on('upgrade', (req, socket, head) => { upgrade(onUpgrade, req, socket, head) })
+  if (onUpgrade) server.on('upgrade', (req, socket, head) => { upgrade(guard, onUpgrade, req, socket, head) })
   server.emit('listening') // starts the clock of the limits, also where connections are handed over and nothing listens
   return server
+}
+
+/**
+ * @param {import('node:tls').TlsOptions} tls
+ * @param {typeof LIMITS} limits
+ * @returns {import('node:http').Server}
+ */
+function createTlsServer (tls, limits) {
+  const { createServer } = process.getBuiltinModule('node:https')
+  return createServer({ ...limits, handshakeTimeout: HANDSHAKE_TIMEOUT, ...tls })
 }
 
 /**
@@ -143,8 +157,9 @@ function failure (error) {
  * @returns {Promise<Answer>}
  */
 async function answerTo (host, state, req, res) {
-  refuseStrangers(host, req)
-  const path = (req.url ?? '/').split('?', 1)[0]
+  const refusal = await state.guard.refusal(req)
+  if (refusal !== null) throw refusal
+  const path = pathOf(req)
   if (path === '/health') {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, '{"status":"ok"}')
@@ -208,9 +223,8 @@ function resultAnswer (host, name, result) {
  * @returns {Promise<unknown>}
  */
 async function readData (req, res, limit) {
-  const length = Number(req.headers['content-length'] ?? 0)
-  if (length === 0 && req.headers['transfer-encoding'] === undefined) return {}
   refuseOtherTypes(req)
+  const length = Number(req.headers['content-length'] ?? 0)
   if (length > limit) return discard(req, limit)
   if (req.headers.expect) res.writeContinue()
   const body = await readBody(req, limit)
@@ -273,7 +287,7 @@ function parse (body) {
 function refuseOtherTypes (req) {
   const type = (req.headers['content-type'] ?? '').split(';', 1)[0].trim().toLowerCase()
   if (type === JSON_TYPE) return
-  throw new Refusal(415, `The body must be JSON, with the header "Content-Type: application/json", not "${type}".`, { connection: 'close' })
+  throw new Refusal(415, `Calls are JSON, with the header "Content-Type: application/json", not "${type}".`, { connection: 'close' })
 }
 
 /**
@@ -295,44 +309,26 @@ function decodeName (encoded) {
 }
 
 /**
- * Browsers say for which page they ask (Origin, Sec-Fetch-Site), and name the host as the page did (DNS rebinding).
- * @param {Host} host
- * @param {Request} req
- */
-function refuseStrangers (host, req) {
-  const site = req.headers['sec-fetch-site']
-  if (req.headers.origin !== undefined || (site !== undefined && site !== 'none')) {
-    throw new Refusal(403, 'Web pages may not call this host.')
-  }
-  const name = hostName(req.headers.host)
-  if (isUnixSocket(req) || name === '' || isIP(name) || name === 'localhost') return
-  const { address, allowedHosts } = host.settings
-  if ([address, ...allowedHosts].some((one) => one.toLowerCase() === name)) return
-  throw new Refusal(403, `This host does not answer to the name "${name}". Use its address, or list the name in \`allowedHosts\` of its config.`)
-}
-
-/**
- * 'Name:80' → 'name', '[::1]:80' → '::1'.
- * @param {string | undefined} header
- */
-function hostName (header = '') {
-  return header.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1').toLowerCase()
-}
-
-/** @param {Request} req */
-function isUnixSocket (req) {
-  return req.socket.localAddress === undefined
-}
-
-/**
+ * @param {Guard} guard
  * @param {OnUpgrade} onUpgrade
  * @param {Request} req
  * @param {import('node:stream').Duplex} socket
  * @param {Buffer} head
  */
-function upgrade (onUpgrade, req, socket, head) {
+async function upgrade (guard, onUpgrade, req, socket, head) {
   socket.on('error', () => {}) // a caller that went away is no news
-  if (req.headers.upgrade?.toLowerCase() === 'js-host/1' && req.headers.origin === undefined) return onUpgrade(req, socket, head)
-  const text = 'The only upgrade is js-host/1, and not for web pages.'
-  socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: ${TEXT}\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`)
+  const refusal = await guard.upgradeRefusal(req)
+  if (refusal !== null) return refuseUpgrade(socket, refusal)
+  if (req.headers.upgrade?.toLowerCase() !== 'js-host/1') return refuseUpgrade(socket, new Refusal(400, 'The only upgrade is js-host/1.'))
+  onUpgrade(req, socket, head)
+}
+
+/**
+ * @param {import('node:stream').Duplex} socket
+ * @param {Refusal} refusal
+ */
+function refuseUpgrade (socket, { status, message, headers }) {
+  const lines = { ...headers, 'content-type': TEXT, 'content-length': Buffer.byteLength(message), connection: 'close' }
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${message}`)
 }

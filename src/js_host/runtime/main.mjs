@@ -1,10 +1,12 @@
 // A worker of a supervisor: loads the config, serves its functions on the sockets it inherited, until it is told to drain.
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
-//                        [--address NAME --port NUMBER] [--watch 1] [--hold 1] [--metrics PLACE]
+//                        [--address NAME --port NUMBER] [--tls-cert FILE --tls-key FILE [--tls-client-ca FILE]]
+//                        [--watch 1] [--hold 1] [--metrics PLACE] [--socket PATH ...]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
-// `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status.
+// `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status;
+// the files for TLS are those for its shared sockets; each `socket` is the private one of a worker of its host.
 // With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
 // with `metrics` it keeps them, and says in its status where its supervisor answers for them.
 
@@ -12,10 +14,11 @@ import fs from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
 import { loadConfig } from './config.mjs'
-import { Connection, serveUpgrade, takeHandle } from './connection.mjs'
+import { Connection } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
 import { Records } from './records.mjs'
+import { takeHandle } from './upgrade.mjs'
 import { Watchdog } from './watchdog.mjs'
 import { Worker } from './worker.mjs'
 
@@ -32,11 +35,13 @@ const options = readFlags(flags)
 const control = Number(options.control)
 /** @type {import('./loads.mjs').Loads | null} */
 let loads = null
-/** @type {Promise<import('node:http').Server> | undefined} node:http is loaded by the first connection: most workers never see one */
-let http
+/** @type {Promise<import('./door.mjs').Door> | undefined} node:http is loaded by the first connection: most workers never see one */
+let door
+/** What callers on TCP must know, as a digest; gone from the environment before any code of the config runs. */
+const tokenDigest = process.env.JS_HOST_TOKEN_SHA256
+delete process.env.JS_HOST_TOKEN_SHA256
 
 process.setSourceMapsEnabled(true)
-process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
 process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
 const records = new Records((line) => process.stdout.write(line))
@@ -45,26 +50,29 @@ await start().catch(failed)
 
 /**
  * @param {string[]} flags
- * @returns {{shared: string[], [name: string]: any}}
+ * @returns {{shared: string[], socket: string[], [name: string]: any}}
  */
 function readFlags (flags) {
-  const options = { shared: /** @type {string[]} */ ([]) }
+  const options = { shared: /** @type {string[]} */ ([]), socket: /** @type {string[]} */ ([]) }
   for (let i = 0; i < flags.length; i += 2) {
     const name = flags[i].slice(2)
-    if (name === 'shared') options.shared.push(flags[i + 1])
+    if (name === 'shared' || name === 'socket') options[name].push(flags[i + 1])
     else Object.assign(options, { [name]: flags[i + 1] })
   }
   return options
 }
 
 async function start () {
+  if (process.permission !== undefined) (await import('./permissions.mjs')).checkPermissions()
+  process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
   if (options.watch !== undefined) loads = new (await import('./loads.mjs')).Loads(file)
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
   const host = await Host.create(config)
   if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
   await host.warmUp()
-  const worker = new Worker(host, { spin: Number(options.spin ?? 0), workers: Number(options.workers ?? 1) })
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0), sockets: options.socket })
+  if (options['tls-cert'] !== undefined) await (door = openDoor(worker)) // files that are no good fail the start
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
@@ -132,7 +140,7 @@ function listenAll (worker) {
  */
 function listen (fd, onConnection) {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ pauseOnConnect: true, noDelay: true }, onConnection)
+    const server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, onConnection)
     server.once('error', reject)
     server.listen({ fd }, () => resolve(server))
   })
@@ -144,17 +152,20 @@ function listen (fd, onConnection) {
  */
 function httpOn (worker) {
   return async (/** @type {net.Socket} */ socket) => {
-    http ??= httpServer(worker)
-    const server = await http
-    server.emit('connection', socket)
-    socket.resume()
+    door ??= openDoor(worker)
+    const open = await door
+    open.admit(socket)
   }
 }
 
 /** @param {Worker} worker */
-async function httpServer (worker) {
-  const { createHttpServer } = await import('./http.mjs')
-  return createHttpServer(worker.host, { onUpgrade: (request, socket, head) => serveUpgrade(worker, request, /** @type {net.Socket} */ (socket), head) })
+async function openDoor (worker) {
+  const [{ Door, tlsOptions }, { Token }] = await Promise.all([import('./door.mjs'), import('./guard.mjs')])
+  const { 'tls-cert': cert, 'tls-key': key, 'tls-client-ca': clientCa } = options
+  return new Door(worker, {
+    token: tokenDigest === undefined ? null : new Token(tokenDigest),
+    tls: cert === undefined ? null : tlsOptions(cert, key, clientCa)
+  })
 }
 
 /**
@@ -165,7 +176,7 @@ async function httpServer (worker) {
 async function drain (worker, servers, { timeout }) {
   if (worker.draining) return
   for (const server of servers) server.close()
-  const answered = http?.then(async (server) => (await import('./http.mjs')).drainHttpServer(server, timeout))
+  const answered = door?.then((open) => open.drain(timeout))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining' })
   await idle

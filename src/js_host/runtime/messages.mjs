@@ -93,3 +93,7 @@ export function badValue (error) {
 
 /** @type {ErrorMessage} */
 export const STOPPING = { type: 'stopping', name: 'Stopping', message: 'The worker is stopping and takes no more calls.', maybeExecuted: false }
+
+/** What a client is told that did not say who it is. */
+export const NO_TOKEN = 'This host wants its token, and none came.'
+export const WRONG_TOKEN = 'The token that came is not the one of this host.'

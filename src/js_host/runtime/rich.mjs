@@ -170,8 +170,19 @@ class Encoder {
 
 /** @param {number} value */
 function convertNumber (value) {
-  if (Number.isFinite(value) && !Object.is(value, -0)) return value
+  if (isPlainNumber(value)) return value
+  if (Number.isInteger(value) && value !== 0) return tag('int', String(BigInt(value)))
   return tag('float', Object.is(value, -0) ? '-0' : String(value))
+}
+
+/**
+ * Whether JSON says a number as it is. From 2^53 up to 1e21 it writes digits like those of an integer that is another one:
+ * 1152921504606847000 for 2^60. Beyond, it writes an exponent.
+ * @param {number} value
+ */
+export function isPlainNumber (value) {
+  if (value < 2 ** 53 && value > -(2 ** 53)) return value !== 0 || 1 / value > 0
+  return Number.isFinite(value) && Math.abs(value) >= 1e21
 }
 
 /** @param {string} kind @param {unknown[]} rest */

@@ -4,7 +4,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import { FrameError, RICH, richFrame, splitRich, textFrame } from './frames.mjs'
-import { encodeRich, decodeRich, parseExactly, MAX_DEPTH } from './rich.mjs'
+import { encodeRich, decodeRich, isPlainNumber, parseExactly, MAX_DEPTH } from './rich.mjs'
 
 /** @typedef {import('./rich.mjs').Place} Place @typedef {import('./rich.mjs').Program} Program */
 
@@ -33,7 +33,7 @@ export function valueFrame (id, kind, value, extra = 0, place = RESULT_PLACE) {
 export function isPlain (value, depth) {
   switch (typeof value) {
     case 'string': case 'boolean': case 'undefined': return true
-    case 'number': return Number.isFinite(value) && (value !== 0 || 1 / value > 0)
+    case 'number': return isPlainNumber(value)
     case 'object': break
     default: return false
   }

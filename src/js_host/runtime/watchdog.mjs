@@ -5,6 +5,9 @@
 import { Worker as Thread } from 'node:worker_threads'
 import { LEAVING, NEAREST, RUNNING } from './worker.mjs'
 
+/** Node ends the process where it denies the inspector, so it must be asked before. */
+const INSPECTS = process.permission === undefined || process.permission.has('inspector')
+
 /** How many connections the watchdog can say goodbye to; further ones just see theirs close. */
 const SEATS = 4096
 /** A seat that nobody has, or whose socket has part of a frame waiting to be sent. Otherwise it holds the descriptor. */
@@ -20,7 +23,7 @@ export class Watchdog {
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
-      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, LEAVING, SILENT },
+      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS },
       stdin: false,
       execArgv: [],
       env: process.env
@@ -34,7 +37,7 @@ export class Watchdog {
   }
 
   /**
-   * A client's socket has come.
+   * A client's socket has come, on which a goodbye can be written as it is.
    * @param {number} fd @returns {number} its seat
    */
   opened (fd) {
@@ -46,11 +49,13 @@ export class Watchdog {
 
   /** @param {number} seat */
   closed (seat) {
+    if (seat < 0) return
     this.descriptors[seat] = this.seats[seat] = SILENT
   }
 
   /** Whether part of a frame waits to be sent. @param {number} seat @param {boolean} unsent */
   setUnsent (seat, unsent) {
+    if (seat < 0) return
     this.seats[seat] = unsent ? SILENT : this.descriptors[seat]
   }
 }

@@ -12,7 +12,7 @@ const STACK_TIMEOUT = 150
 /** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
 const LONGEST_STACK_TIMEOUT = 300
 
-const { control, cells, seats, origin, RUNNING, NEAREST, LEAVING, SILENT } = workerData
+const { control, cells, seats, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */
@@ -64,6 +64,7 @@ async function stuck () {
 
 /** @returns {Promise<{stack: string, where: string}>} */
 async function mainThreadStack () {
+  if (!INSPECTS) return { stack: '', where: "code that can not be shown: Node's permission model denies the inspector (Node 24 and later have --allow-inspector)" }
   const { Session } = await import('node:inspector')
   const session = new Session()
   return new Promise((resolve) => {

@@ -138,7 +138,8 @@ The last run took **{seconds / 60:.0f} minutes**, on {date.today()}: Python {pla
 | wrong answers, notes that ran twice or not as told, errors that nothing explains | {len(tally.defects)} |
 | calls whose effect was compared with what they were told | {tally.checked:,} |
 | faults made | {sum(trouble.count.values())} |
-| workers that were replaced | {measure.replaced()} |
+| infinite loops that ended at their deadline, and those whose stack was told | {trouble.loops}, {trouble.stacks} |
+| processes that were replaced | {measure.replaced()} |
 | memory of Python: at a quarter of the time, at the end, slope | {measure.memory()} |
 | descriptors of Python: at a quarter of the time, at the end, most | {measure.descriptors()} |
 | left behind at the end | {", ".join(measure.left) or "nothing"} |

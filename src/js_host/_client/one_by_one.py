@@ -1,0 +1,25 @@
+"""A map without many calls at once: over plain HTTP, which has one call on a connection, and over TLS."""
+
+from __future__ import annotations
+
+from ..exceptions import JSHostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from .turns import OnError
+
+__all__ = ["one_by_one"]
+
+
+def one_by_one(
+    call: Callable[[object], object], rows: Iterable[object], on_error: OnError
+) -> Generator[object, None, None]:
+    """The results of the rows, each called for when it is wanted."""
+    for row in rows:
+        try:
+            result = call(row)
+        except JSHostError as error:
+            result = on_error(error)
+        yield result
