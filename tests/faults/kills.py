@@ -54,7 +54,7 @@ class Round:
         (self.place / "run").mkdir(0o700)
         self.kind = dice.choice(kinds)
         self.deed = dice.choice(["echo", "spin", "never"])
-        self.kills = 0
+        self.kills = self.program = 0
 
     def run(self) -> float:
         """Start, kill, and wait until all is gone. Returns the seconds that took after the last kill."""
@@ -65,6 +65,7 @@ class Round:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment(),
         )  # fmt: skip
         try:
+            self.program = program.pid
             self.wait_for_a_moment(program)
             self.kill_some()
             program.kill()
@@ -110,7 +111,7 @@ class Round:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             return False
-        return str(self.place) in command and PROGRAM not in command
+        return str(self.place) in command and pid != self.program
 
     def clean(self) -> list[str]:
         """End what was left. Returns what that was."""
