@@ -11,6 +11,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
+FLEET = os.path.join(ROOT, ".fleet")
 EXAMPLES = {"quickstart": "hello_world.py", "react_ssr": "render.py"}
 
 
@@ -35,6 +36,11 @@ def test(*args):
 def test_js(*args):
     """Run the tests of the runtime alone, with `node --test`."""
     run(node(prepare(VENV, sys.executable)), "--test", *args, *js_tests())
+
+
+def fleet(*args):
+    """Install Dask, Celery, Ray and Spark into .fleet, and run what calls JavaScript from their processes."""
+    run(prepare(FLEET, sys.executable, "dev", "fleet"), "-m", "pytest", "tests/fleet", *args)
 
 
 def lint(*_):
@@ -116,7 +122,17 @@ def build(*_):
 
 def clean(*_):
     """Remove everything that the chores have made."""
-    for name in (".venv", ".matrix", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "build", "dist"):
+    for name in (
+        ".venv",
+        ".fleet",
+        ".matrix",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".hypothesis",
+        "build",
+        "dist",
+    ):
         shutil.rmtree(os.path.join(ROOT, name), ignore_errors=True)
     for name in EXAMPLES:
         shutil.rmtree(os.path.join(ROOT, "examples", name, "node_modules"), ignore_errors=True)
@@ -135,6 +151,7 @@ CHORES = {
         example,
         test,
         test_js,
+        fleet,
         lint,
         fix,
         types,
@@ -153,7 +170,7 @@ CHORES = {
 }
 
 
-def prepare(venv, python):
+def prepare(venv, python, *groups):
     """The Python of a venv that has everything; made, or brought up to date, when pyproject.toml changed."""
     inside = os.path.join(venv, "bin", "python")
     stamp = os.path.join(venv, "installed.toml")
@@ -163,7 +180,7 @@ def prepare(venv, python):
         if not os.path.exists(inside):
             make_venv(venv, python)
         pip = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(*pip, "--editable", ROOT + "[node]", *development_packages(wanted))
+        run(*pip, "--editable", ROOT + "[node]", *packages(wanted, groups or ["dev"]))
         with open(stamp, "w", encoding="utf-8") as file:
             file.write(wanted)
     return inside
@@ -175,11 +192,11 @@ def make_venv(venv, python):
         sys.exit(f"{python} can not make a virtual environment (on Debian: apt install python3-venv).")
 
 
-def development_packages(pyproject):
-    """The group `dev` of pyproject.toml, read here because pip knows groups only since 25.1."""
+def packages(pyproject, groups):
+    """The packages of these groups of pyproject.toml, read here because pip knows groups only since 25.1."""
     import tomllib
 
-    return tomllib.loads(pyproject)["dependency-groups"]["dev"]
+    return [package for group in groups for package in tomllib.loads(pyproject)["dependency-groups"][group]]
 
 
 def read(path):

@@ -8,7 +8,8 @@ from contextlib import aclosing, nullcontext
 
 from .conf import settings
 from .exceptions import FunctionError
-from .function import NOTHING, TRACE, FunctionBase, Response, check_window, given
+from .function import NOTHING, TRACE, FunctionBase, Response, given
+from .utils.checks import check_window
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False

@@ -7,7 +7,9 @@ from asyncio import _get_running_loop
 
 from ._client.aio_pool import pool_of_this_loop
 from ._client.single_flight import SingleFlight
-from .js_host import JSHost, too_late
+from ._homes.landing import ThereIsOne
+from ._wire.traces import too_late
+from .js_host import JSHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ._client.http import HttpLink
     from ._client.pool import Pool
     from ._client.turns import OnError
+    from ._homes.options import EnvironmentWish
     from ._wire.results import Decoder
     from .async_function import AsyncFunction
     from .manager import JSHostManager
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncJSHost"]
 
 
-class AsyncJSHost:
+class AsyncJSHost(ThereIsOne):
     """The host of one config file, for programs with an event loop.
 
         async with AsyncJSHost("host.config.js", workers=2) as host:
@@ -47,6 +50,7 @@ class AsyncJSHost:
         *,
         root_url: str | None = None,
         managed: bool = False,
+        owned: bool = False,
         workers: int | str | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
@@ -54,12 +58,19 @@ class AsyncJSHost:
         spin: bool | None = None,
         concurrency: int | None = None,
         queue_size: int | None = None,
+        env: EnvironmentWish | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        tls_ca: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         self._share(
             JSHost(
                 config_file,
                 root_url=root_url,
                 managed=managed,
+                owned=owned,
                 workers=workers,
                 path_to_node=path_to_node,
                 node_args=node_args,
@@ -67,6 +78,12 @@ class AsyncJSHost:
                 spin=spin,
                 concurrency=concurrency,
                 queue_size=queue_size,
+                env=env,
+                token=token,
+                token_file=token_file,
+                tls_ca=tls_ca,
+                tls_cert=tls_cert,
+                tls_key=tls_key,
             )
         )
 
@@ -83,6 +100,9 @@ class AsyncJSHost:
 
     def __repr__(self) -> str:
         return repr(self._host).replace("JSHost", "AsyncJSHost", 1)
+
+    def __reduce__(self) -> tuple[Callable[[JSHost], Self], tuple[JSHost]]:
+        return type(self).sharing, (self._host,)
 
     async def __aenter__(self) -> Self:
         """Start the host; or connect, if it was given a `root_url`."""

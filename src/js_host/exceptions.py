@@ -15,7 +15,7 @@
     ├── PayloadTooLarge (ValueError)        data or result is over the host's limit
     └── ValueNotSupported (TypeError)       a value that can not cross between the languages
 
-    HostWarning (UserWarning)               a host works, but not as it should: its changed code does not start
+    HostWarning (UserWarning)               a host works, but perhaps not as it should: its changed code does not start
 
 Names in parentheses are the builtins that a class also inherits from. Every error says whether
 the function may have run: `error.maybe_executed`. Where it is False, calling again is safe.
@@ -158,4 +158,7 @@ class ValueNotSupported(JSHostError, TypeError):
 
 
 class HostWarning(UserWarning):
-    """A host works, but not as it should: its code was changed and does not start, so the code before it answers."""
+    """A host works, but perhaps not as it should.
+
+    Its code was changed and does not start, so the code before it answers; or NODE_OPTIONS was not passed on to it.
+    """

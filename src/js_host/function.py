@@ -6,6 +6,7 @@ import sys
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
+from .utils.checks import check_timeout, check_window, checked_name
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -33,16 +34,13 @@ else:
             return cls
 
 
-__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "check_window", "given"]
+__all__ = ["NOTHING", "Function", "FunctionBase", "Response", "given"]
 
 #: Stands for data that was not given.
 NOTHING = object()
 
 #: A program that has imported this wants to see its calls as spans.
 TRACE = "opentelemetry.trace"
-
-#: A frame has two bytes for the length of the name.
-LONGEST_NAME = 65535
 
 
 class FunctionBase(Base[T]):
@@ -105,12 +103,21 @@ class FunctionBase(Base[T]):
             self.exception_cls = exception_cls
         if returns is not None:
             self.returns = returns
-        self._name = _checked_name(self.name)
-        _check_timeout(self.timeout)
+        self._name = checked_name(self.name)
+        check_timeout(self.timeout)
         self._decode: Decoder | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a pickle has: all but the decoder, which is made anew from `returns`."""
+        return {**vars(self), "_decode": None}
 
     def with_options(
         self,
@@ -133,7 +140,7 @@ class FunctionBase(Base[T]):
 
         other = copy(self)
         if timeout is not None:
-            _check_timeout(timeout)
+            check_timeout(timeout)
             other.timeout = timeout
         if exception_cls is not None:
             other.exception_cls = exception_cls
@@ -305,7 +312,7 @@ class Function(FunctionBase[T]):
         if loop is not None and loop.get_debug():
             from warnings import warn
 
-            from ._client.pool import levels_up
+            from ._client.lane import levels_up
 
             message = f"{self!r} is called in an event loop, which stands still meanwhile. Await an AsyncFunction."
             warn(message, HostWarning, stacklevel=levels_up())
@@ -371,25 +378,3 @@ def given(data: object, fields: dict[str, object]) -> object:
     if fields:
         raise TypeError("Give the data as one positional argument or as keywords, not both.")
     return data
-
-
-def check_window(window: object) -> None:
-    """Raise ConfigError for what is no window of a map."""
-    if window is not None and (type(window) is not int or window < 1):
-        raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
-
-
-def _checked_name(name: object) -> bytes:
-    if not name or not isinstance(name, str):
-        raise ConfigError(f"A Function needs the name that it has in the config, a str; it was given {name!r}.")
-    encoded = name.encode("utf-8", "replace")
-    if len(encoded) > LONGEST_NAME:
-        raise ConfigError(f"A Function's name may have {LONGEST_NAME} bytes, and this one has {len(encoded)}.")
-    return encoded
-
-
-def _check_timeout(timeout: object) -> None:
-    if timeout is not None and (
-        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
-    ):
-        raise ConfigError(f"timeout must be a number of seconds or None, not {timeout!r}.")

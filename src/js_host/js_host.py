@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ._homes.landing import ThereIsOne, pack
+from ._wire.traces import too_late
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
@@ -12,7 +14,7 @@ from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from types import TracebackType
     from typing import Any, Self, TypeAlias
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["JSHost"]
 
 
-class JSHost:
+class JSHost(ThereIsOne):
     """The host of one config file.
 
         with JSHost("host.config.js", workers=2) as host:
@@ -40,10 +42,13 @@ class JSHost:
             greet(name="Foo")
 
     In a `with`, or after `start()`, it is a host of this program's own: `workers` Node processes, which are gone
-    when the block, or Python, ends. With `managed=True` a manager keeps it: it is started when a function is first
-    called, or by `start()`, and stays warm for a while after the program has ended. Without either, it is the host
-    that runs already at `root_url`, or at the address and port of the config: it is connected to when a function is
-    first called, or by `connect()`.
+    when the block, or Python, ends; with `owned=True`, they are started when a function is first called. With
+    `managed=True` a manager keeps it: it is started when a function is first called, or by `start()`, and stays warm
+    for a while after the program has ended. Without any of these, it is the host that runs already at `root_url`, or
+    at the address and port of the config: it is connected to when a function is first called, or by `connect()`.
+
+    It can be pickled. In another process it is a host with the same parameters, one for all that arrives there; if it
+    was this program's own, it is that process's own, and starts there when a function is first called.
 
     `config_file` is the path of the config, by default the setting CONFIG_FILE. `workers` (a number, or "auto": one
     for each processor), `path_to_node`, `node_args`, `start_timeout` (seconds), `spin` (poll for answers before
@@ -60,6 +65,7 @@ class JSHost:
         *,
         root_url: str | None = None,
         managed: bool = False,
+        owned: bool = False,
         workers: int | str | None = None,
         path_to_node: str | None = None,
         node_args: tuple[str, ...] | list[str] | None = None,
@@ -74,15 +80,17 @@ class JSHost:
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
+        self._given = {name: value for name, value in locals().items() if name != "self"}
         checked = {"workers": workers, "concurrency": concurrency, "queue_size": queue_size, "env": env, "token": token}
         for name, value in checked.items():
             if value is not None:
                 find_setting(name.upper()).kind.check(name, value)
-        if managed and root_url:
-            raise ConfigError("A managed host has no root_url: the manager decides where it listens.")
+        if managed + owned + bool(root_url) > 1:
+            raise ConfigError("A host is owned, or managed, or at a root_url: give one of these.")
         self._config_file = None if config_file is None else os.path.abspath(config_file)
         self._root_url = root_url.rstrip("/") if root_url else None
         self._managed = managed
+        self._owned = owned
         self._workers = workers
         self._path_to_node = path_to_node
         self._node_args = node_args
@@ -101,6 +109,10 @@ class JSHost:
 
     def __repr__(self) -> str:
         return f"<JSHost {self._root_url or self._config_file or 'default'}>"
+
+    def __reduce__(self) -> tuple[Callable[..., JSHost], tuple[Any, ...]]:
+        owned = self._owned or self._was_stopped or (self._home is not None and self._home.is_own)
+        return pack(self, {**self._given, "config_file": self._config_file}, owned)
 
     def __enter__(self) -> Self:
         """Start the host; or connect, if it was given a `root_url`."""
@@ -220,7 +232,7 @@ class JSHost:
             return self._home.is_running()
         if self._managed:
             return self._manager().has_host(self.config_file)
-        return not self._was_stopped and self.request_status() is not None
+        return not self._owned and not self._was_stopped and self.request_status() is not None
 
     @property
     def manager(self) -> JSHostManager | None:
@@ -298,26 +310,24 @@ class JSHost:
         self._home = self._link = self._status = None
 
     def _connected(self) -> Home:
-        """The home of a host that this program does not own: one, however many threads ask for it at once."""
+        """The home of a host that nobody started with `start()`: one, however many threads ask for it at once."""
         with self._settling:
             if self._home is not None:
                 return self._home
             if self._was_stopped:
                 raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
-            return self._settle(self._managed_home() if self._managed else self._remote_home())
+            return self._settle(self._first_home())
+
+    def _first_home(self) -> Home:
+        if self._managed:
+            return self._managed_home()
+        return self._owned_home() if self._owned and not self._root_url else self._remote_home()
 
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
 
-        return HostOptions(
-            self.config_file,
-            self._workers,
-            self._path_to_node,
-            self._node_args,
-            self._start_timeout,
-            self._call_options(),
-            self._env,
-        )
+        how = (self._workers, self._path_to_node, self._node_args, self._start_timeout)
+        return HostOptions(self.config_file, *how, self._call_options(), self._env)
 
     def _call_options(self) -> CallOptions:
         from ._homes.options import CallOptions
@@ -339,13 +349,8 @@ class JSHost:
         from ._homes.access import AccessOptions
         from ._homes.remote import RemoteHome
 
-        access = AccessOptions(*self._access)
-        advice = (
-            f"Start the host with `js-host run {self._config_file or settings.CONFIG_FILE}`; or, in development, have "
-            "a manager start it: USE_MANAGER=True; or let this program have one of its own: "
-            "`with JSHost(config_file) as host: …`."
-        )
-        return RemoteHome(self.get_url(), self._call_options(), access, advice)
+        config_file = self._config_file or settings.CONFIG_FILE
+        return RemoteHome(self.get_url(), self._call_options(), AccessOptions(*self._access), config_file)
 
     def _manager(self) -> JSHostManager:
         from .manager import JSHostManager
@@ -372,15 +377,11 @@ class JSHost:
         return f"http://{config['address']}:{config['port']}"
 
     def _validate(self) -> None:
-        if self._config_file is None or self._managed:
+        if self._config_file is None or self._managed or self._owned:
             return
-        local, remote = self._read_config()["config"], self.get_config()
-        if set(local.get("functions") or ()) != set(remote.get("functions") or ()):
-            raise UnexpectedResponse(
-                f"The host at {self.get_url()} is not one of {self._config_file}, or of an older version of it: "
-                f"it offers {remote.get('functions')}, the file {local.get('functions')}. Restart it.",
-                maybe_executed=False,
-            )
+        from ._homes.remote import check_functions
+
+        check_functions(self.get_url(), self.get_config(), self._config_file, self._read_config()["config"])
 
     def _read_config(self) -> Mapping[str, Any]:
         from ._host.config_file import read_config_file
@@ -390,10 +391,3 @@ class JSHost:
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout, env=options.env)
-
-
-def too_late(name: bytes, timeout: float) -> FunctionTimeout:
-    """The error for a call that was given no time."""
-    from ._wire.traces import plain_name
-
-    return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)

@@ -66,11 +66,21 @@ def test_a_host_has_the_environment_of_the_program_that_it_was_started_for(
     place: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GREETING", "hello \udcff")
-    held = place.lease()
+    held = place.lease(env=["GREETING"])
     monkeypatch.setenv("GREETING", "bye")
     assert place.call(held, "env", "GREETING").startswith("hello")
+    place.manager.restart_host(place.config, env=["GREETING"])
+    assert place.call(place.lease(env=["GREETING"]), "env", "GREETING") == "bye"
+
+
+def test_a_restart_by_a_program_that_wants_less_keeps_what_the_host_was_given(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREETING", "hello")
+    held = place.lease(env=["GREETING"])
     place.manager.restart_host(place.config)
-    assert place.call(place.lease(), "env", "GREETING") == "bye"
+    assert place.call(place.lease(env=["GREETING"]), "env", "GREETING") == "hello"
+    assert held is not None
 
 
 def test_threads_of_one_program_start_one_manager(place: Any) -> None:

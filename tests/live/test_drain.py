@@ -53,7 +53,7 @@ def test_before_it_ends_them_a_stopping_worker_fires_the_signals_of_its_calls(
             outcome(host.function("ignores"), ignored),
         ]
         wait_for(lambda: host.function("open")() == 3)
-        host._home._supervisor.stop(timeout=1.0)  # type: ignore[union-attr]
+        host._home._supervisor.stop(timeout=3.0)  # type: ignore[union-attr]
         for thread in threads:
             thread.join(5)
         assert honoured == ["The worker is stopping, and the time for its calls is nearly over."]

@@ -59,8 +59,8 @@ def test_a_host_is_alive_while_it_starts_and_ready_when_it_has(
     release(code.replace("port: 0,", f"port: 0, {warmup}"))
     host = launch("--metrics-port", str(port))
     url = f"http://127.0.0.1:{port}"
-    wait_for(lambda: get(f"{url}/health")[0] == 200, 20)
-    assert get(f"{url}/ready") == (503, "The host is starting: 0 of 1 workers are ready.\n")
+    wait_for(lambda: get(f"{url}/ready") == (503, "The host is starting: 0 of 1 workers are ready.\n"), 20)
+    assert get(f"{url}/health") == (200, "ok\n")
     gate.touch()
     host.wait_until_ready()
     assert get(f"{url}/ready") == (200, "ready\n")

@@ -11,6 +11,7 @@ const turn = () => new Promise(setImmediate)
 
 /** A connection as far as a worker knows it. */
 class Peer {
+  greeted = true
   unsent = false
   frames = []
   write (frame) { this.frames.push(JSON.parse(frame.toString('utf8', 16))) }

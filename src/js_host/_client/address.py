@@ -35,6 +35,12 @@ class Address:
     def __str__(self) -> str:
         return self.text
 
+    def leads_to(self, port: int) -> bool:
+        """Whether it is that port of this machine, or a Unix socket: then nothing stands between us and the host."""
+        if self.is_encrypted or self.path:
+            return False
+        return isinstance(self.target, str) or self.target[1] == port
+
     @classmethod
     def unix(cls, path: str) -> Address:
         """A Unix socket that speaks frames from its first byte."""

@@ -14,7 +14,8 @@ from .aio_open import open_connection
 from .aio_threads import AsyncThreads
 from .channel import NotSent
 from .http import HttpLink
-from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool, levels_up
+from .lane import levels_up
+from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
 from .routing import choose
 from .single_flight import SingleFlight
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ..exceptions import JSHostError
     from .aio import AsyncConnection
     from .aio_calls import Pending
-    from .pool import Lane
+    from .lane import Lane
 
 __all__ = ["AsyncLane", "AsyncPool", "pool_of_this_loop"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .._wire.frames import Buffer, Frame
     from .._wire.results import Decoder
-    from .pool import Lane
+    from .lane import Lane
     from .sync import Connection
     from .window import Window
 

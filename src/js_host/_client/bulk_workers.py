@@ -17,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .pool import Lane, Pool
+    from .lane import Lane
+    from .pool import Pool
 
 
 class Workers:

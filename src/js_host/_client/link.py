@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 from .._wire.handshake import NotUpgraded
+from ..exceptions import ConnectionError
 from .address import Address
 from .http import HttpLink
-from .pool import Lane, Pool
+from .lane import Lane
+from .pool import CONNECT_TIMEOUT, Pool
+from .sync import Connection
 
 #: A host that says that it has more workers is not believed.
 MOST_WORKERS = 1024
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .._wire.messages import Hello
+    from .._wire.results import Decoder
     from .access import Access
     from .gate import Gate
 
@@ -27,22 +37,77 @@ def open_link(
     address = Address.url(url, access)
     if address.is_encrypted:
         address.access.tls()  # files that are no good are told of first
-    pool = Pool([Lane(address)], spin=spin, gate=gate, token=address.access.token)
+    pool = RemotePool(address, spin=spin, gate=gate)
     try:
-        pool.status(timeout)
+        pool.ask(timeout)
     except NotUpgraded:
         pool.close()
         link = HttpLink(address)
         link.identify(timeout)
         return link
-    _share(pool, address)
     return pool
 
 
-def _share(pool: Pool, address: Address) -> None:
-    """As many ways as the host has workers, so that all get calls."""
-    (lane,) = pool.lanes
-    count = min(lane.idle[0].hello.workers, MOST_WORKERS)
-    if count > 1:
-        lane.is_shared, lane.pid = True, lane.idle[0].hello.pid
-        pool.lanes += [Lane(address, is_shared=True) for _ in range(count - 1)]
+class RemotePool(Pool):
+    """The connections to a host at an address. It is asked which workers it has, and again when they are gone."""
+
+    def __init__(self, address: Address, *, spin: bool, gate: Gate | None) -> None:
+        super().__init__([Lane(address)], spin=spin, gate=gate, token=address.access.token)
+        self._address = address
+
+    def ask(self, timeout: float | None) -> None:
+        """Say hello, and go to the workers of which the host tells."""
+        connection = Connection.open(self._address, timeout, spin=self.spin, token=self.token)
+        lanes = lanes_to(self._address, connection.hello)
+        if lanes[0].address is self._address:
+            lanes[0].pid = connection.hello.pid
+            lanes[0].connections.add(connection)
+            lanes[0].give_back(connection)
+        else:
+            connection.close()
+        self.use(lanes)
+
+    @property
+    def is_held(self) -> bool:  # type: ignore[override]
+        """Whether the workers have sockets of their own, which may have gone with the host that they belonged to."""
+        return self.lanes[0].address is not self._address
+
+    def renew(self) -> bool:
+        """Ask anew where the sockets are gone: another host may answer at the address now."""
+        if not self.is_held or self.is_closed or all(_is_socket(str(lane.address)) for lane in self.lanes):
+            return False
+        self.ask(CONNECT_TIMEOUT)
+        return True
+
+    def stream(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
+    ) -> Generator[object, None, None]:
+        self.renew()
+        yield from super().stream(name, value, timeout, decode, key)
+
+    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
+        self.renew()
+        try:
+            return super()._call_anew(name, value, timeout, decode, key)
+        except ConnectionError as error:
+            # The host ended at this very moment. What did not run is done by the one that is there now.
+            if error.maybe_executed or not self.renew():
+                raise
+        return super()._call_anew(name, value, timeout, decode, key)
+
+
+def lanes_to(address: Address, hello: Hello) -> list[Lane]:
+    """The ways to the workers of the host at an address: by sockets of their own where they are in reach."""
+    if hello.sockets and address.leads_to(hello.port) and all(map(_is_socket, hello.sockets)):
+        return [Lane(Address.unix(path)) for path in hello.sockets]
+    count = min(hello.workers, MOST_WORKERS)
+    return [Lane(address, is_shared=count > 1) for _ in range(max(count, 1))]
+
+
+def _is_socket(path: str) -> bool:
+    """Whether there is a socket of our own user's."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .._client.address import Address, unix_url
-from .._client.pool import Lane, Pool
+from .._client.lane import Lane
+from .._client.pool import Pool
 from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
 from ..utils.fork_lock import ForkLock

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .._client.pool import Lane, Pool
+    from .._client.lane import Lane
+    from .._client.pool import Pool
     from ..exceptions import JSHostError
     from .options import CallOptions, HostOptions
 
@@ -49,7 +50,8 @@ class OwnedHome:
     def _begin_pool(self, calls: CallOptions) -> Pool:
         from .. import function  # noqa: F401  every program will want it
         from .._client.address import Address
-        from .._client.pool import Lane, Pool
+        from .._client.lane import Lane
+        from .._client.pool import Pool
 
         lanes = [Lane(Address.unix(slot.address), slot) for slot in self._supervisor.slots]
         pool = Pool(lanes, self._explain, spin=calls.spin, gate=calls.gate())

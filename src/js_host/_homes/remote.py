@@ -18,11 +18,11 @@ __all__ = ["RemoteHome"]
 
 
 class RemoteHome:
-    """A connection to the host at `root_url`. Raises ConnectionError, with `advice`, if none answers there."""
+    """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none of `config_file` answers."""
 
     is_own = False
 
-    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, advice: str) -> None:
+    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str) -> None:
         self._root_url = root_url
         try:
             self.link = open_link(
@@ -33,7 +33,7 @@ class RemoteHome:
                 access=access.read(),
             )
         except ConnectionError as error:
-            raise ConnectionError(f"{error} {advice}") from None
+            raise ConnectionError(f"{error} {_advice(config_file)}") from None
 
     def is_running(self) -> bool:
         """Whether it answers now."""
@@ -58,3 +58,21 @@ class RemoteHome:
     def close(self) -> None:
         """Close our connections."""
         self.link.close()
+
+
+def check_functions(url: str, offered: Mapping[str, Any], config_file: str, declared: Mapping[str, Any]) -> None:
+    """Raise UnexpectedResponse if the host at a URL offers other functions than the config file declares."""
+    if set(offered.get("functions") or ()) != set(declared.get("functions") or ()):
+        raise UnexpectedResponse(
+            f"The host at {url} is not one of {config_file}, or of an older version of it: it offers "
+            f"{offered.get('functions')}, the file {declared.get('functions')}. Restart it.",
+            maybe_executed=False,
+        )
+
+
+def _advice(config_file: str) -> str:
+    return (
+        f"Start the host with `js-host run {config_file}`; or, in development, have a manager start it: "
+        "USE_MANAGER=True; or let this program have one of its own: `with JSHost(config_file) as host: …`, or "
+        "`JSHost(config_file, owned=True)`."
+    )

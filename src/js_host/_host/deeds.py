@@ -26,13 +26,20 @@ def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> N
     watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
     place.process = WorkerProcess.spawn(
         keeper.node.path,
-        [*options.command, *options.worker_args, "--workers", str(options.workers), *metrics, *watch, *flags],
+        [*options.command, *options.worker_args, *_sockets(keeper), *metrics, *watch, *flags],
         worker_environment(options.env),
         slot=place.number,
         private=listener,
         shared=[listener.fileno() for listener in keeper.sockets.shared],
     )
     place.deadline = monotonic() + options.start_timeout
+
+
+def _sockets(keeper: Keeper) -> list[str]:
+    """Who comes to a shared socket is told of those of all workers, to choose one."""
+    if not keeper.sockets.shared:
+        return []
+    return [word for address in keeper.sockets.addresses for word in ("--socket", address)]
 
 
 def _spawn(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:

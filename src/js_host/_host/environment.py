@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["USUAL", "pick", "withheld", "withheld_in", "worker_environment"]
+__all__ = ["USUAL", "pick", "renewed", "withheld", "withheld_in", "worker_environment"]
 
 USUAL = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "TMPDIR", "TMP", "TEMP", "XDG_*"),
@@ -34,6 +34,12 @@ def pick(source: Mapping[str, str], wanted: Sequence[str] = ()) -> dict[str, str
     patterns = (*USUAL, *(item for item in wanted if "=" not in item))
     taken = {name: value for name, value in source.items() if name not in NEVER and _matches(name, patterns)}
     return {**taken, **{name: value for name, value in given.items() if name not in NEVER}}
+
+
+def renewed(new: Mapping[str, str], before: Mapping[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """A new environment, with what was wanted before where the new one, of a program that wants less, has none."""
+    names = [item.split("=", 1)[0] for item in wanted]
+    return {**{name: value for name, value in before.items() if _matches(name, names)}, **new}
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ _lock = _thread.allocate_lock()
 _living: set[Supervisor] = set()
 _held: list[Supervisor] = []
 _hooked = False
+_stops_with_process = 0
+"""The process in which multiprocessing was told to stop all hosts."""
 
 
 def enter(supervisor: Supervisor) -> None:
@@ -29,6 +32,7 @@ def enter(supervisor: Supervisor) -> None:
         hook, _hooked = not _hooked, True
     if hook:
         _install_hooks()
+    _stop_with_process()
 
 
 def leave(supervisor: Supervisor) -> None:
@@ -42,6 +46,15 @@ def _install_hooks() -> None:
 
     os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
     atexit.register(_stop_all)
+
+
+def _stop_with_process() -> None:
+    """A child that multiprocessing has forked ends without `atexit`, but not without its finalizers."""
+    global _stops_with_process
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _stops_with_process != os.getpid():
+        _stops_with_process = os.getpid()
+        util.Finalize(None, _stop_all, exitpriority=0)
 
 
 def _before_fork() -> None:

@@ -10,6 +10,7 @@ import os
 import time
 from time import monotonic
 
+from js_host._host.environment import renewed
 from js_host._host.usage import memory_of
 from js_host._manager.followers import Followers
 from js_host._manager.hosts import RUNNING, STARTING, ManagedHost, in_thread
@@ -165,7 +166,7 @@ class Service:
         """Start another in its place, and when it runs, stop the old one. If it does not start, the old one stays."""
         old = self._hosts_of(message)
         for host in old:
-            self._replace(line, host, {**host.request, "env": message.get("env") or host.request.get("env")})
+            self._replace(line, host, {**host.request, "env": _new_environment(host.request, message)})
         if not old:
             new = self._usable_host(message) or self._new_host(message)
             new.when_started(lambda error: line.say(error_of(error) if error else lease_answer(new, started=True)))
@@ -314,6 +315,13 @@ def _key(message: Mapping[str, Any]) -> str:
         message.get("node_args") or (),
         message.get("wanted_env") or (),
     )
+
+
+def _new_environment(before: Mapping[str, Any], message: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """The environment for a host that is started anew: that of who asks, and what was wanted for it before."""
+    old: Mapping[str, str] | None = before.get("env")
+    new: Mapping[str, str] | None = message.get("env")
+    return renewed(new, old, before.get("wanted_env") or ()) if new and old else new or old
 
 
 def _end_answer(end: WorkerEnd | None) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Hello(msgspec.Struct):
     limit: int
     functions: list[str]
     workers: int = 1
+    port: int = 0
+    sockets: list[str] = []
 
 
 class Bye(msgspec.Struct):

@@ -5,7 +5,9 @@ A call that nobody traces is not longer for that, and nobody has to look. `runti
 
 from __future__ import annotations
 
-__all__ = ["plain_name", "split_name", "traced_name"]
+from ..exceptions import FunctionTimeout
+
+__all__ = ["plain_name", "split_name", "too_late", "traced_name"]
 
 MARK = b"\0"
 
@@ -24,3 +26,8 @@ def split_name(name: bytes) -> tuple[bytes, str | None]:
 def plain_name(name: bytes) -> str:
     """The name of the function itself, for messages."""
     return name.partition(MARK)[0].decode()
+
+
+def too_late(name: bytes, timeout: float) -> FunctionTimeout:
+    """The error for a call of that name that was given no time."""
+    return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)

@@ -20,6 +20,7 @@ const MOST_UNSENT = 64 * 1024 * 1024
  * @property {number} [fd] an inherited descriptor
  * @property {any} [handle] the handle of a socket on which nothing was read yet
  * @property {net.Socket} [stream] a socket that has to decrypt what it reads
+ * @property {boolean} [isNear] besides: the client is on this machine, and came to a shared socket
  * @typedef {(said: unknown) => true | Promise<unknown>} Admits whether a token is the right one; or when to say that it is not
  */
 
@@ -33,6 +34,7 @@ export class Connection {
   constructor (worker, source, head, admits = null) {
     this.worker = worker
     this.admits = admits
+    this.isNear = source.isNear === true
     this.calls = new Calls(this)
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = []
@@ -140,8 +142,9 @@ export class Connection {
     if (admitted !== true) return this.turnAway(token === undefined, admitted)
     this.greeted = true
     this.reader.limit = this.worker.limit
-    this.write(helloFrame(this.worker.hello()))
+    this.write(helloFrame(this.worker.hello(this.isNear)))
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
+    if (this.worker.draining) this.write(this.worker.leaving())
   }
 
   /** The client did not give the token of this host. @param {boolean} silent it gave none @param {Promise<unknown>} time to say so */

@@ -2,11 +2,11 @@
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
 //                        [--address NAME --port NUMBER] [--tls-cert FILE --tls-key FILE [--tls-client-ca FILE]]
-//                        [--watch 1] [--hold 1] [--metrics PLACE] [--workers NUMBER]
+//                        [--watch 1] [--hold 1] [--metrics PLACE] [--socket PATH ...]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
 // `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status;
-// the files for TLS are those for its shared sockets; `workers` is how many its host has.
+// the files for TLS are those for its shared sockets; each `socket` is the private one of a worker of its host.
 // With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
 // with `metrics` it keeps them, and says in its status where its supervisor answers for them.
 
@@ -50,13 +50,13 @@ await start().catch(failed)
 
 /**
  * @param {string[]} flags
- * @returns {{shared: string[], [name: string]: any}}
+ * @returns {{shared: string[], socket: string[], [name: string]: any}}
  */
 function readFlags (flags) {
-  const options = { shared: /** @type {string[]} */ ([]) }
+  const options = { shared: /** @type {string[]} */ ([]), socket: /** @type {string[]} */ ([]) }
   for (let i = 0; i < flags.length; i += 2) {
     const name = flags[i].slice(2)
-    if (name === 'shared') options.shared.push(flags[i + 1])
+    if (name === 'shared' || name === 'socket') options[name].push(flags[i + 1])
     else Object.assign(options, { [name]: flags[i + 1] })
   }
   return options
@@ -71,7 +71,7 @@ async function start () {
   const host = await Host.create(config)
   if (options.metrics !== undefined) await host.keepMetrics(options.metrics)
   await host.warmUp()
-  const worker = new Worker(host, { spin: Number(options.spin ?? 0), workers: Number(options.workers ?? 1) })
+  const worker = new Worker(host, { spin: Number(options.spin ?? 0), sockets: options.socket })
   if (options['tls-cert'] !== undefined) await (door = openDoor(worker)) // files that are no good fail the start
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)

@@ -1,6 +1,7 @@
 // From an HTTP connection to one of frames.
 
 import { Connection } from './connection.mjs'
+import { isLoopback } from './loopback.mjs'
 
 /** @typedef {import('./worker.mjs').Worker} Worker @typedef {import('node:net').Socket} Socket */
 
@@ -10,8 +11,9 @@ import { Connection } from './connection.mjs'
  * @param {{encrypted?: boolean, admits?: import('./connection.mjs').Admits | null, onOpen?: (connection: Connection) => void}} [options]
  */
 export function serveUpgrade (worker, socket, head, { encrypted = false, admits = null, onOpen = () => {} } = {}) {
+  const isNear = socket.remoteAddress === undefined || isLoopback(socket.remoteAddress)
   socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: js-host/1\r\n\r\n', () => {
-    if (!socket.destroyed) onOpen(new Connection(worker, encrypted ? { stream: socket } : takeHandle(socket), head, admits))
+    if (!socket.destroyed) onOpen(new Connection(worker, encrypted ? { stream: socket } : { ...takeHandle(socket), isNear }, head, admits))
   })
 }
 

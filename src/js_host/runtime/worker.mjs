@@ -28,13 +28,13 @@ export const LEAVING = 2
 export class Worker {
   /**
    * @param {import('./host.mjs').Host} host
-   * @param {{spin?: number, workers?: number}} [options] `spin` in microseconds; `workers` of its host
+   * @param {{spin?: number, sockets?: string[]}} [options] `spin` in microseconds; the private `sockets` of its host's workers
    */
-  constructor (host, { spin = 0, workers = 1 } = {}) {
+  constructor (host, { spin = 0, sockets = [] } = {}) {
     this.host = host
     this.limit = host.config.requestDataLimit
     this.spinner = new Spinner(spin)
-    this.workers = workers
+    this.sockets = sockets
     this.attribution = new Attribution(this)
     /** How many calls it was asked for. */
     this.count = 0
@@ -64,9 +64,11 @@ export class Worker {
     for (const connection of this.connections) connection.takeSeat()
   }
 
-  hello () {
-    const { host, limit, workers } = this
-    return { version: host.version, node: process.version, pid: process.pid, limit, workers, functions: Object.keys(host.functions) }
+  /** What a client is told first. @param {boolean} isNear it is on this machine, where the sockets of all workers are */
+  hello (isNear) {
+    const { host, limit, sockets } = this
+    const near = isNear && sockets.length > 0 ? { port: host.config.port, sockets } : {}
+    return { version: host.version, node: process.version, pid: process.pid, limit, workers: sockets.length || 1, ...near, functions: Object.keys(host.functions) }
   }
 
   status () {
@@ -178,11 +180,15 @@ export class Worker {
     this.draining = true
     this.onIdle = onIdle
     if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref()
-    const bye = byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
-    for (const connection of this.connections) connection.write(bye)
+    for (const connection of this.connections) if (connection.greeted) connection.write(this.leaving()) // others: after the hello
     this.lingering = this.connections.size > 0
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
     this.checkIdle()
+  }
+
+  /** What clients are told where no further call will be taken. */
+  leaving () {
+    return byeFrame({ reason: 'draining', message: 'The worker is stopping.' })
   }
 
   /** The supervisor is about to end this process. */
@@ -211,6 +217,7 @@ export class Worker {
   goodbye (bye) {
     const frame = byeFrame(bye)
     for (const connection of this.connections) {
+      if (!connection.greeted) continue // its client would take it for no hello; the end of the connection tells it enough
       connection.write(frame)
       connection.flush()
     }

@@ -1,0 +1,34 @@
+"""What the arguments of a Function must be."""
+
+from __future__ import annotations
+
+from ..exceptions import ConfigError
+
+__all__ = ["check_timeout", "check_window", "checked_name"]
+
+#: A frame has two bytes for the length of the name.
+LONGEST_NAME = 65535
+
+
+def check_window(window: object) -> None:
+    """Raise ConfigError for what is no window of a map."""
+    if window is not None and (type(window) is not int or window < 1):
+        raise ConfigError(f"window must be a whole number from 1, or None to find out, not {window!r}.")
+
+
+def checked_name(name: object) -> bytes:
+    """The name of a function as it goes over the wire. Raises ConfigError for what is no name."""
+    if not name or not isinstance(name, str):
+        raise ConfigError(f"A Function needs the name that it has in the config, a str; it was given {name!r}.")
+    encoded = name.encode("utf-8", "replace")
+    if len(encoded) > LONGEST_NAME:
+        raise ConfigError(f"A Function's name may have {LONGEST_NAME} bytes, and this one has {len(encoded)}.")
+    return encoded
+
+
+def check_timeout(timeout: object) -> None:
+    """Raise ConfigError for what is no timeout."""
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
+    ):
+        raise ConfigError(f"timeout must be a number of seconds or None, not {timeout!r}.")
