@@ -72,12 +72,19 @@ class Round:
             began = time.monotonic()
             self.kills += 1
             program.wait()
-            while self.processes() and time.monotonic() - began < PATIENCE:
-                time.sleep(0.002)
-            return time.monotonic() - began
+            return self.wait_until_gone(began)
         finally:
             assert program.stdout
             program.stdout.close()
+
+    def wait_until_gone(self, began: float) -> float:
+        """The seconds until the last process was seen. One look is not enough: in the middle of an exec, none is seen."""
+        last = time.monotonic()
+        while (now := time.monotonic()) - last < 0.2 and now - began < PATIENCE:
+            if self.processes():
+                last = time.monotonic()
+            time.sleep(0.002)
+        return last - began
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"XDG_RUNTIME_DIR": str(self.place / "run"), "XDG_STATE_HOME": str(self.place / "state")}
