@@ -54,7 +54,7 @@ class Round:
         (self.place / "run").mkdir(0o700)
         self.kind = dice.choice(kinds)
         self.deed = dice.choice(["echo", "spin", "never"])
-        self.kills = 0
+        self.kills = self.program = 0
 
     def run(self) -> float:
         """Start, kill, and wait until all is gone. Returns the seconds that took after the last kill."""
@@ -65,18 +65,26 @@ class Round:
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment(),
         )  # fmt: skip
         try:
+            self.program = program.pid
             self.wait_for_a_moment(program)
             self.kill_some()
             program.kill()
             began = time.monotonic()
             self.kills += 1
             program.wait()
-            while self.processes() and time.monotonic() - began < PATIENCE:
-                time.sleep(0.002)
-            return time.monotonic() - began
+            return self.wait_until_gone(began)
         finally:
             assert program.stdout
             program.stdout.close()
+
+    def wait_until_gone(self, began: float) -> float:
+        """The seconds until the last process was seen. One look is not enough: in the middle of an exec, none is seen."""
+        last = time.monotonic()
+        while (now := time.monotonic()) - last < 0.2 and now - began < PATIENCE:
+            if self.processes():
+                last = time.monotonic()
+            time.sleep(0.002)
+        return last - began
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"XDG_RUNTIME_DIR": str(self.place / "run"), "XDG_STATE_HOME": str(self.place / "state")}
@@ -110,7 +118,7 @@ class Round:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
         except OSError:
             return False
-        return str(self.place) in command and PROGRAM not in command
+        return str(self.place) in command and pid != self.program
 
     def clean(self) -> list[str]:
         """End what was left. Returns what that was."""
