@@ -78,9 +78,9 @@ class Round:
             program.stdout.close()
 
     def wait_until_gone(self, began: float) -> float:
-        """The seconds until the last process was seen. One look is not enough: in the middle of an exec, none is seen."""
+        """The seconds until the last process was seen. One look is not enough: amid an exec, none is seen."""
         last = time.monotonic()
-        while (now := time.monotonic()) - last < 0.2 and now - began < PATIENCE:
+        while (now := time.monotonic()) - last < 1.0 and now - began < PATIENCE:
             if self.processes():
                 last = time.monotonic()
             time.sleep(0.002)
