@@ -37,8 +37,8 @@ def upgrade_request(authority: str, path: str = "/") -> bytes:
 def upgrade_answer(received: bytes) -> bytes | None:
     """What follows the head of the answer, once it has agreed to the upgrade; None while the head is incomplete.
 
-    Raises Refused if it does not let us in, ConnectionError if a load balancer says that no host is there, and NotUpgraded
-    if it does not agree for another reason.
+    Raises Refused if it does not let us in, ConnectionError if a load balancer says that no host is there, and
+    NotUpgraded if it does not agree for another reason.
     """
     end = received.find(END)
     if end < 0:
