@@ -36,12 +36,18 @@ module.exports = { functions: {
 
 EXPORTER = InMemorySpanExporter()
 
+# The program that uses OpenTelemetry is this module alone, not all the tests.
+del sys.modules["opentelemetry.trace"]
+
 
 @pytest.fixture(scope="module", autouse=True)
-def _provider() -> None:
+def _provider() -> Iterator[None]:
+    sys.modules["opentelemetry.trace"] = trace
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
     trace.set_tracer_provider(provider)
+    yield
+    del sys.modules["opentelemetry.trace"]
 
 
 @pytest.fixture

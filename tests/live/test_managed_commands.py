@@ -252,11 +252,13 @@ def test_restart_puts_a_new_worker_in_place_with_the_environment_that_the_host_h
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GREETING", "hello")
-    before = shop.host.function("pid")()
+    host = JSHost(shop.config, managed=True, env=["GREETING"])
+    before = host.function("pid")()
     monkeypatch.delenv("GREETING")
     assert shop.run("restart") == (0, f"Restarted the host of {shop.config}\n", "")
-    assert shop.host.function("pid")() != before
-    assert shop.host.function("environment")("GREETING") == "hello"
+    assert host.function("pid")() != before
+    assert host.function("environment")("GREETING") == "hello"
+    host.close()
 
 
 def test_restart_of_code_that_does_not_start_is_told_and_the_old_worker_stays(shop: Shop) -> None:

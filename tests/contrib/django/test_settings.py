@@ -49,7 +49,10 @@ def test_base_dir_is_the_source_root_unless_one_is_given(tmp_path: Path) -> None
     [
         ({"USE_MANGER": True}, "JS_HOST in Django's settings: There is no setting 'USE_MANGER'. Did you mean"),
         ({7: True}, "JS_HOST in Django's settings: There is no setting '7'. The settings are SOURCE_ROOT,"),
-        ({"WORKERS": "2"}, "JS_HOST in Django's settings: WORKERS must be a whole number from 1, not '2' (str)."),
+        (
+            {"WORKERS": "2"},
+            "JS_HOST in Django's settings: WORKERS must be a whole number from 1, or \"auto\", not '2' (str).",
+        ),
         (["WORKERS"], "JS_HOST in Django's settings must be a dict, not ['WORKERS'] (list)."),
         (None, "JS_HOST in Django's settings must be a dict, not None (NoneType)."),
         ({"USE_MANAGER": True, "ROOT_URL": "http://a"}, "ROOT_URL can not be defined if USE_MANAGER is True"),
