@@ -73,7 +73,8 @@ class Running:
         """Returns when nobody listens at the port any more; the test's time limit is the end of patience."""
         with contextlib.suppress(ConnectionRefusedError):
             while True:
-                socket.create_connection(("127.0.0.1", self.port)).close()
+                with contextlib.suppress(ConnectionResetError):  # it was in the queue of a socket that closed
+                    socket.create_connection(("127.0.0.1", self.port)).close()
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

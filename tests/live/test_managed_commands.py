@@ -118,6 +118,7 @@ def test_status_counts_the_calls_of_each_worker(shop: Shop, wait_for: Any) -> No
 
 def test_a_worker_that_is_stuck_does_not_hold_up_status(shop: Shop) -> None:
     shop.host.function("pid")()
+    assert shop.status()["workers"][0]["answers"]
     code = f"from js_host import JSHost; JSHost({str(shop.config)!r}, managed=True).function('spin', timeout=30)()"
     program = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     try:

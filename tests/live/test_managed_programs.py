@@ -19,7 +19,7 @@ from js_host.manager import JSHostManager
 
 CONFIG = """
 module.exports = {
-  disconnectTimeout: Number(process.env.TEST_DISCONNECT_TIMEOUT || 5000),
+  disconnectTimeout: 5000,
   functions: {
     pid: () => process.pid,
     echo: (data) => data,
@@ -176,10 +176,8 @@ def test_a_kernel_that_is_killed_finds_the_same_worker_when_it_starts_again(prog
     assert programs.run("print(pid())").strip() == before
 
 
-def test_ctrl_c_reaches_python_and_neither_the_manager_nor_the_worker(
-    programs: Programs, wait_for: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TEST_DISCONNECT_TIMEOUT", "300")
+def test_ctrl_c_reaches_python_and_neither_the_manager_nor_the_worker(programs: Programs, wait_for: Any) -> None:
+    programs.left.config(CONFIG.replace("5000", "300"))
     program, terminal = programs.begin_in_terminal("""
         print("in the terminal")
         print(pid(), JSHostManager().get_status()["pid"])

@@ -122,9 +122,12 @@ class PrivateDirectory:
         """Remove the directory and give up the lock. After a fork, only forget it: it is the parent's."""
         if self._lock < 0:
             return
-        if self._owner == os.getpid():
-            _remove(self.path)
+        is_ours, is_removed = self._owner == os.getpid(), False
+        if is_ours:
+            is_removed = _remove(self.path)
         self.forget()
+        if is_ours and not is_removed:  # to look into it takes a descriptor: that of the lock may have been the last
+            _remove(self.path)
 
     def forget(self) -> None:
         """Close our copy of the lock's descriptor. The lock itself stays with whoever else holds one."""
@@ -137,7 +140,11 @@ def _make_and_lock(parent: str) -> tuple[str, int]:
     while True:
         path = os.path.join(parent, PREFIX + os.urandom(5).hex())
         os.mkdir(path, 0o700)
-        lock = _take_lock(path)
+        try:
+            lock = _take_lock(path)
+        except OSError:
+            _attempt(os.rmdir, path)
+            raise
         if lock is not None:
             return path, lock
 
