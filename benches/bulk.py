@@ -69,7 +69,8 @@ def own_cases(node: str, scale: float, stack: ExitStack) -> dict[str, Callable[[
     from benches.prototype import Prototype
     from js_host.js_host import JSHost
 
-    one, two = (stack.enter_context(JSHost(os.path.join(JS, "host.config.cjs"), workers=count)) for count in (1, 2))
+    config = os.path.join(JS, "host.config.cjs")
+    one, two = (stack.enter_context(JSHost(config, workers=count, env=["BENCH_PAGE"])) for count in (1, 2))
     prototype, alone = Prototype(), Alone(2, node, stack)
     stack.callback(prototype.close)
     names, waits = ["World"] * int(100_000 * scale), [5] * int(400 * scale)

@@ -176,7 +176,8 @@ def cases(scale: float, stack: ExitStack) -> dict[str, Callable[[], Figures]]:
     from js_host import JSHost
     from js_host.async_function import AsyncFunction
 
-    one, two = (stack.enter_context(JSHost(os.path.join(JS, "host.config.cjs"), workers=count)) for count in (1, 2))
+    config = os.path.join(JS, "host.config.cjs")
+    one, two = (stack.enter_context(JSHost(config, workers=count, env=["BENCH_PAGE"])) for count in (1, 2))
     runner = stack.enter_context(asyncio.Runner())
     hello, parts = one.function("hello"), int(16_384 * scale)
     later, size = AsyncFunction("hello", one), parts * 64 * 1024

@@ -6,7 +6,7 @@ from js_host.js_host import JSHost
 
 from ..paths import JS
 
-start_options: dict[str, object] = {}
+start_options: dict[str, object] = {"env": ["BENCH_PAGE"]}
 
 
 class Ours:
