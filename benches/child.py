@@ -12,6 +12,7 @@ from typing import Any
 
 from .cases import BY_NAME
 from .measure import summary, times
+from .paths import ROOT
 from .peers.modules import load
 
 WARM_UP = 0.1
@@ -45,7 +46,7 @@ def answer(peer: Any, line: str) -> dict[str, Any]:
     try:
         return run(peer, asked["case"], asked["seconds"])
     except Exception:
-        return {"error": traceback.format_exc(limit=-3)}
+        return {"error": traceback.format_exc(limit=-3).replace(ROOT + os.sep, "")}
 
 
 def main() -> None:
