@@ -91,7 +91,7 @@ class Pending:
         return self.deadline
 
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
-        """A frame of it came in."""
+        """A frame of it came in. Each kind of Pending has its own way with it."""
         raise NotImplementedError
 
     def result(self, connection: AsyncConnection, body: memoryview) -> None:
@@ -99,7 +99,7 @@ class Pending:
         self.received(connection, Frame(self.id, RESULT, 0, b"", 0, body, None))
 
     def failed(self, error: JSHostError) -> None:
-        """It will not get an answer."""
+        """It will not get an answer. Each kind of Pending tells its waiter in its own way."""
         raise NotImplementedError
 
     def late(self, unsent: bool) -> JSHostError:
