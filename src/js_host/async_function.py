@@ -9,7 +9,6 @@ from contextlib import aclosing, nullcontext
 from .conf import settings
 from .exceptions import FunctionError
 from .function import NOTHING, TRACE, FunctionBase, Response, given
-from .utils.checks import check_window
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -107,13 +106,10 @@ class AsyncFunction(FunctionBase[T]):
         task aborts the calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs
         tqdm).
         """
-        check_window(window)
-        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
+        job = self._job(window, ordered, return_exceptions)
         host = self.host or self.get_host()
         host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
-        results = host.map(
-            self._name, rows, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
-        )
+        results = host.map(rows, job)
         if not progress:
             return results
         from .utils.progress import with_async_progress

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ._client.aio_results import AsyncResults
     from ._client.aio_threads import AsyncThreads
     from ._client.http import HttpLink
+    from ._client.job import Job
     from ._client.pool import Pool
-    from ._client.turns import OnError
     from ._homes.options import EnvironmentWish
     from ._wire.results import Decoder
     from .async_function import AsyncFunction
@@ -152,27 +152,14 @@ class AsyncJSHost(ThereIsOne):
         finally:
             await parts.aclose()
 
-    def map(
-        self,
-        name: bytes,
-        rows: Iterable[object] | AsyncIterable[object],
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None = None,
-        *,
-        window: int | None = None,
-        ordered: bool = True,
-    ) -> AsyncResults:
+    def map(self, rows: Iterable[object] | AsyncIterable[object], job: Job) -> AsyncResults:
         """The same for many rows. `AsyncFunction.map` is the comfortable way."""
         from ._client.aio_results import AsyncResults  # late, like the next: many programs never need it
         from ._client.aio_rows import RowSource
 
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
-        return AsyncResults(
-            self._pool, name, RowSource(rows), timeout, decode, on_error, key, window=window, ordered=ordered
-        )
+        if job.timeout is not None and not job.timeout > 0:
+            raise too_late(job.name, job.timeout)
+        return AsyncResults(self._pool, RowSource(rows), job)
 
     async def _pool(self) -> AsyncPool | AsyncThreads:
         """The connections of this event loop, which may begin with connecting to the host."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Generic, Self, TypeVar, overload
 
-    from ._client.turns import OnError
+    from ._client.job import Job, OnError
     from ._wire.frames import Buffer
     from ._wire.results import Decoder
     from .async_js_host import AsyncJSHost
@@ -168,6 +168,14 @@ class FunctionBase(Base[T]):
         """The host that was given, as this kind of function uses it."""
         return host
 
+    def _job(self, window: int | None, ordered: bool, return_exceptions: bool) -> Job:
+        """What a map of this function is to do."""
+        from ._client.job import Job
+
+        check_window(window)
+        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
+        return Job(self._name, self.get_timeout(), decode, on_error, self._key, window, ordered)
+
     def _on_error(self, return_exceptions: bool) -> OnError:
         """What to do with the error of a row: raise it as the caller is to see it, or give it as the result."""
 
@@ -273,13 +281,10 @@ class Function(FunctionBase[T]):
         each call, from the moment at which the worker begins with it. `close()`, or leaving the loop, aborts the
         calls in flight. `progress=True`, or a text to stand before it, shows a progress bar (needs tqdm).
         """
-        check_window(window)
-        decode, on_error = self._decode or self._decoder(), self._on_error(return_exceptions)
-        host, iterator = self.host or self.get_host(), iter(rows)
+        job, iterator = self._job(window, ordered, return_exceptions), iter(rows)
+        host = self.host or self.get_host()
         host.say(FUNCTION_CALL, f'Calling function "{self.name}" for many rows')
-        results: Generator[T, None, None] = host.map(  # type: ignore[assignment]
-            self._name, iterator, self.get_timeout(), decode, on_error, self._key, window=window, ordered=ordered
-        )
+        results: Generator[T, None, None] = host.map(iterator, job)  # type: ignore[assignment]
         if not progress:
             return results
         from .utils.progress import with_progress

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any, Self, TypeAlias
 
     from ._client.http import HttpLink
+    from ._client.job import Job
     from ._client.pool import Pool
-    from ._client.turns import OnError
     from ._homes.managed import ManagedHome
     from ._homes.options import CallOptions, EnvironmentWish, HostOptions
     from ._homes.owned import OwnedHome
@@ -153,23 +153,12 @@ class JSHost(ThereIsOne):
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
 
-    def map(
-        self,
-        name: bytes,
-        rows: Iterator[object],
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None = None,
-        *,
-        window: int | None = None,
-        ordered: bool = True,
-    ) -> Generator[object, None, None]:
+    def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
         """The same for many rows. `Function.map` is the comfortable way."""
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
+        if job.timeout is not None and not job.timeout > 0:
+            raise too_late(job.name, job.timeout)
         link = self._link or self._connected().link
-        return link.map(name, rows, timeout, decode, on_error, key, window=window, ordered=ordered)
+        return link.map(rows, job)
 
     # Starting and stopping.
 

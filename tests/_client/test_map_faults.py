@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from js_host._client.job import Job
 from js_host._wire import results
 from js_host._wire.frames import BYE, CALL, ERROR, LOG
 from js_host.exceptions import (
@@ -124,7 +125,7 @@ def stopping(frame: Any, id: int) -> bytes:
 
 
 def collect(server: Any, rows: Any, timeout: float | None = 5, **options: Any) -> list[Any]:
-    return list(server.pool.map(b"f", iter(rows), timeout, results.value, lambda error: error, **options))
+    return list(server.pool.map(iter(rows), Job(b"f", timeout, results.value, lambda error: error, **options)))
 
 
 def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, frame: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from js_host._client.address import Address
 from js_host._client.http import HttpLink
+from js_host._client.job import Job
 from js_host._wire import results
 from js_host.exceptions import FunctionError, UnknownFunction
 from js_host.js_host import JSHost
@@ -33,7 +34,7 @@ def test_over_plain_http_rows_are_called_one_after_the_other(owned: JSHost) -> N
     link = HttpLink(Address.url(owned.get_url()))
 
     def map_all(name: bytes, rows: Any) -> list[Any]:
-        return list(link.map(name, iter(rows), 5, results.value, lambda error: error))
+        return list(link.map(iter(rows), Job(name, 5, results.value, lambda error: error)))
 
     assert map_all(b"double", range(50)) == list(range(0, 100, 2))
     assert [type(each) for each in map_all(b"odd", range(4))] == [int, FunctionError, int, FunctionError]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
+from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
 from js_host._host.lifecycle import QUIET
 from js_host._host.lines import LogLine
@@ -75,7 +76,7 @@ class Live:
         def on_error(error: Exception) -> object:
             raise error
 
-        return self.pool.map(name.encode(), iter(rows), 20, DECODE, on_error)
+        return self.pool.map(iter(rows), Job(name.encode(), 20, DECODE, on_error))
 
     def call_each(self, name: str = "number") -> list[Any]:
         """Call a function of each worker."""

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._wire.frames import Buffer, Frame
-    from .._wire.results import Decoder
     from .._wire.rich import Attachments
     from .aio import AsyncConnection
     from .aio_pool import AsyncLane, AsyncPool
+    from .job import Job
 
 __all__ = ["AsyncMap"]
 
@@ -80,10 +80,10 @@ class Row(Pending):
 
     def __init__(self, map: AsyncMap, turn: int, text: bytes, attachments: Attachments | None) -> None:
         # What super().__init__ does, without the call: rows come by the thousand.
-        self.name = map.name
+        self.name = map.job.name
         self.text = text
         self.attachments = attachments
-        self.timeout = map.timeout
+        self.timeout = map.job.timeout
         self.flags = PATIENT
         self.id = self.end = 0
         self.deadline = map.deadline
@@ -122,7 +122,7 @@ class Row(Pending):
         connection.finish(self)
         self._leave(len(body))
         try:
-            self._map.done[self.turn] = self._map.decode(body, attachments)
+            self._map.done[self.turn] = self._map.job.decode(body, attachments)
         except Exception as error:
             self._map.done[self.turn] = Failed(error)
         self._map.wake()
@@ -152,30 +152,15 @@ class Row(Pending):
 class AsyncMap:
     """One map over the workers of a pool: `more()` gives results as long as there are any. `close` it."""
 
-    def __init__(
-        self,
-        pool: AsyncPool,
-        name: bytes,
-        rows: RowSource,
-        timeout: float | None,
-        decode: Decoder,
-        key: int | None,
-        *,
-        window: int | None,
-        ordered: bool,
-    ) -> None:
+    def __init__(self, pool: AsyncPool, rows: RowSource, job: Job) -> None:
         self._pool = pool
-        self.name = name
-        self.timeout = timeout
+        self.job = job
         #: When rows that are taken now should have ended.
         self.deadline = inf
-        self.decode = decode
-        self._key = key
-        self._window = window
         self._rows = rows
         rows.wake = self.wake
         self._ids = ids()
-        self._turns = InOrder() if ordered else AsTheyCome()
+        self._turns = InOrder() if job.ordered else AsTheyCome()
         self.done = self._turns.done
         #: Rows that did not run where they were sent.
         self.again: deque[Row] = deque()
@@ -236,7 +221,8 @@ class AsyncMap:
     def _fill(self) -> None:
         """Give the workers rows while there is room for them."""
         now = monotonic()
-        self.deadline = inf if self.timeout is None or self.timeout > LONGEST else now + self.timeout
+        timeout = self.job.timeout
+        self.deadline = inf if timeout is None or timeout > LONGEST else now + timeout
         for way in self._ways.values():
             way.settle(now)
         if self._rows.ended and not self.again:
@@ -289,7 +275,7 @@ class AsyncMap:
 
     def _open_ways(self) -> list[Way]:
         """The ways to the workers that can be given rows. Raises what is wrong where there are none."""
-        lanes = self._pool.lanes_for(self._key)
+        lanes = self._pool.lanes_for(self.job.key)
         ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
         for way in ways:
             if not way.is_open and way.opening is None and way.failures < ATTEMPTS:
@@ -300,7 +286,7 @@ class AsyncMap:
         return open
 
     def _way(self, lane: AsyncLane) -> Way:
-        way = self._ways[lane] = Way(lane, Window(self._window, self._pool.concurrency or MOST))
+        way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))
         return way
 
     async def _open(self, way: Way) -> None:

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from .._wire.results import Decoder
     from .aio_pool import AsyncPool
-    from .turns import OnError
+    from .job import Job
 
 __all__ = ["AsyncResults"]
 
@@ -33,21 +32,12 @@ class AsyncResults:
     def __init__(
         self,
         connect: Callable[[], Awaitable[AsyncPool | AsyncThreads]],
-        name: bytes,
         rows: RowSource,
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None,
-        *,
-        window: int | None,
-        ordered: bool,
+        job: Job,
     ) -> None:
         self._connect = connect
-        self._call = (name, timeout, decode, key)
         self._rows = rows
-        self._on_error = on_error
-        self._options: dict[str, Any] = {"window": window, "ordered": ordered}
+        self._job = job
         self._map: AsyncMap | AsyncThreads | None = None
         self._ready: deque[object] = deque()
         self._is_closed = False
@@ -71,33 +61,28 @@ class AsyncResults:
         if result.__class__ is not Failed:
             return result
         try:
-            return self._on_error(result.error)
+            return self._job.on_error(result.error)
         except BaseException:
             self.close()
             raise
 
     async def _more(self) -> list[object]:
-        name, timeout, decode, key = self._call
         if self._map is None:
             pool = await self._connect()
-            if isinstance(pool, AsyncThreads):
-                self._map = pool
-            else:
-                self._map = AsyncMap(pool, name, self._rows, timeout, decode, key, **self._options)
+            self._map = pool if isinstance(pool, AsyncThreads) else AsyncMap(pool, self._rows, self._job)
         if isinstance(self._map, AsyncMap):
             return await self._map.more()
         return await self._one_more(self._map)
 
     async def _one_more(self, threads: AsyncThreads) -> list[object]:
         """One after the other: over plain HTTP, and over TLS."""
-        name, timeout, decode, key = self._call
-        row = await self._rows.next()
+        job, row = self._job, await self._rows.next()
         if row is NO_ROW:
             if self._rows.error is not None:
                 raise self._rows.error
             return []
         try:
-            return [await threads.call(name, row, timeout, decode, key)]
+            return [await threads.call(job.name, row, job.timeout, job.decode, job.key)]
         except JSHostError as error:
             return [Failed(error)]
 

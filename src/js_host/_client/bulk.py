@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from .._wire.frames import Frame
-    from .._wire.results import Decoder
+    from .job import Job
     from .pool import Pool
-    from .turns import OnError
 
 #: So long, in seconds, the workers are waited for that have not yet said hello.
 MEETING = 0.05
@@ -49,33 +48,17 @@ LOOK_AFTER = 0.02
 
 
 class Bulk:
-    """One map: iterate over `results()`. `rows` are the data of its calls, of the function called `name`.
+    """One map: iterate over `results()`. `rows` are the data of its calls."""
 
-    `window` is how many calls a worker is given at a time, None to find out.
-    """
-
-    def __init__(
-        self,
-        pool: Pool,
-        name: bytes,
-        rows: Iterator[object],
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None,
-        *,
-        window: int | None,
-        ordered: bool,
-        spin: float,
-    ) -> None:
-        limit = None if timeout is None or timeout > LONGEST else timeout
+    def __init__(self, pool: Pool, rows: Iterator[object], job: Job) -> None:
+        limit = None if job.timeout is None or job.timeout > LONGEST else job.timeout
         self._pool = pool
-        self._function = name.decode()
-        self._rows = Rows(name, rows, 0 if limit is None else int(limit * 1000) or 1)
-        self._decode = decode
-        self._on_error = on_error
-        self._turns = InOrder() if ordered else AsTheyCome()
-        self._workers = Workers(pool, key, limit, (window, pool.concurrency or MOST), spin)
+        self._function = job.name.decode()
+        self._rows = Rows(job.name, rows, 0 if limit is None else int(limit * 1000) or 1)
+        self._decode = job.decode
+        self._on_error = job.on_error
+        self._turns = InOrder() if job.ordered else AsTheyCome()
+        self._workers = Workers(pool, job.key, limit, (job.window, pool.concurrency or MOST), pool.spin)
         #: Who answers the questions of a call, by its id.
         self._performers: dict[int, Performer] = {}
         #: How many rows were taken whose results were not given yet.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .._wire.results import Decoder
     from .address import Address
     from .aio_threads import AsyncThreads
-    from .turns import OnError
+    from .job import Job
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
@@ -84,20 +84,9 @@ class HttpLink:
             "Call the function for its whole result, or call a host that speaks frames."
         )
 
-    def map(
-        self,
-        name: bytes,
-        rows: Iterator[object],
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None = None,
-        *,
-        window: int | None = None,
-        ordered: bool = True,
-    ) -> Generator[object, None, None]:
+    def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
         """Call a function for each row, one after the other."""
-        return one_by_one(lambda row: self.call(name, row, timeout, decode), rows, on_error)
+        return one_by_one(self.call, rows, job)
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""

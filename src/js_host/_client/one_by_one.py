@@ -8,18 +8,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from .turns import OnError
+    from .job import Job
 
 __all__ = ["one_by_one"]
 
 
-def one_by_one(
-    call: Callable[[object], object], rows: Iterable[object], on_error: OnError
-) -> Generator[object, None, None]:
+def one_by_one(call: Callable[..., object], rows: Iterable[object], job: Job) -> Generator[object, None, None]:
     """The results of the rows, each called for when it is wanted."""
     for row in rows:
         try:
-            result = call(row)
+            result = call(job.name, row, job.timeout, job.decode, job.key)
         except JSHostError as error:
-            result = on_error(error)
+            result = job.on_error(error)
         yield result

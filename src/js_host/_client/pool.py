@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .aio_pool import AsyncPool
     from .aio_threads import AsyncThreads
     from .gate import Gate
-    from .turns import OnError
+    from .job import Job
 
     #: From the lane and the process id of a worker that was lost, to the error that says why; None if unknown.
     Explain = Callable[[Lane, int], JSHostError | None]
@@ -147,28 +147,15 @@ class Pool:
             finally:
                 lane.give_back(connection)
 
-    def map(
-        self,
-        name: bytes,
-        rows: Iterator[object],
-        timeout: float | None,
-        decode: Decoder,
-        on_error: OnError,
-        key: int | None = None,
-        *,
-        window: int | None = None,
-        ordered: bool = True,
-    ) -> Generator[object, None, None]:
+    def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
         """Call a function for each row, many at once, and give the results: see `Function.map`."""
         if self.is_encrypted:
             from .one_by_one import one_by_one
 
-            return one_by_one(lambda row: self.call(name, row, timeout, decode, key), rows, on_error)
+            return one_by_one(self.call, rows, job)
         from .bulk import Bulk  # late: most programs never need it
 
-        return Bulk(
-            self, name, rows, timeout, decode, on_error, key, window=window, ordered=ordered, spin=self.spin
-        ).results()
+        return Bulk(self, rows, job).results()
 
     @property
     def is_encrypted(self) -> bool:

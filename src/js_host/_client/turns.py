@@ -6,10 +6,7 @@ from .._wire.frames import MAX_ID
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    #: Called with the error of a row at its turn: raises it, or returns what is given instead of a result.
-    OnError = Callable[[Exception], object]
+    from collections.abc import Iterator
 
 
 class Failed:
