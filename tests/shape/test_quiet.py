@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +62,28 @@ def test_the_import_touches_no_file_no_socket_and_no_process(module: str) -> Non
 def test_the_import_loads_neither_asyncio_nor_a_framework(module: str) -> None:
     modules, _ = import_alone(module)
     assert not {"asyncio", "django", "flask", "fastapi", "numpy", "pydantic"} & modules
+
+
+FIRST_SPAWN = """
+import os
+
+def spawn(*arguments, **options):
+    modules = sorted(sys.modules)
+    import json
+    print(json.dumps(modules), flush=True)
+    os._exit(0)
+
+os.posix_spawn = spawn
+from js_host import JSHost
+JSHost("CONFIG", path_to_node=sys.executable).start()
+"""
+
+
+def test_before_node_is_spawned_nothing_is_loaded_that_can_wait_until_it_boots(tmp_path: Path) -> None:
+    config = tmp_path / "host.config.js"
+    config.touch()
+    paths = [path for path in sys.path if path]
+    program = f"import sys; sys.path[:0] = {paths!r}\n" + FIRST_SPAWN.replace("CONFIG", str(config))
+    ended = subprocess.run([sys.executable, "-S", "-B", "-c", program], capture_output=True, text=True, check=True)
+    heavy = HEAVY - {"select"} | {"collections", "enum", "random"}  # select is C, and quickly there
+    assert not heavy & set(json.loads(ended.stdout))

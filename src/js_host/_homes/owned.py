@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .._client.address import unix_url
 from .._host.options import SupervisorOptions
 from .._host.supervisor import Supervisor
 from ..exceptions import ProcessError, WorkerDied
@@ -64,6 +63,8 @@ class OwnedHome:
 
     def url(self) -> str:
         """The URL of its Unix socket, which speaks HTTP."""
+        from .._client.address import unix_url
+
         return unix_url(self._supervisor.sockets.shared_address if self._supervisor.sockets else None)
 
     def status(self) -> Mapping[str, Any] | None:

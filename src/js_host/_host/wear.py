@@ -6,8 +6,6 @@ share of them, from nine tenths to the whole, so that workers which started toge
 
 from __future__ import annotations
 
-import random
-
 __all__ = ["LEAST_SHARE", "Limits", "Measures", "draw_share", "worn"]
 
 LEAST_SHARE = 0.9
@@ -40,6 +38,8 @@ class Measures:
 
 def draw_share() -> float:
     """The share of the limits that one worker has."""
+    import random  # late: the first worker is spawned before it is needed
+
     return random.uniform(LEAST_SHARE, 1.0)
 
 
