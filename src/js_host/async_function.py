@@ -154,7 +154,7 @@ class AsyncFunction(FunctionBase[T]):
         host, value, timeout = self._prepared(data, fields)
         try:
             with self._traced(is_current=False) if TRACE in sys.modules else nullcontext(self._name) as name:
-                async with aclosing(host.stream(name, value, timeout, decode, self._key)) as parts:
+                async with aclosing(await host.stream(name, value, timeout, decode, self._key)) as parts:
                     async for part in parts:
                         yield part
         except FunctionError as error:

@@ -142,15 +142,10 @@ class AsyncJSHost(ThereIsOne):
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> AsyncGenerator[object, None]:
-        """The same for a result in parts. `AsyncFunction.stream` is the comfortable way."""
+        """The same for a result in parts, which are to be iterated. `AsyncFunction.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
             raise too_late(name, timeout)
-        parts = (await self._pool()).stream(name, value, timeout, decode, key)
-        try:
-            async for part in parts:
-                yield part
-        finally:
-            await parts.aclose()
+        return (await self._pool()).stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterable[object] | AsyncIterable[object], job: Job) -> AsyncResults:
         """The same for many rows. `AsyncFunction.map` is the comfortable way."""

@@ -36,8 +36,11 @@ __all__ = ["AsyncConnection"]
 #: A TCP connection that was idle for longer than this is looked at before it is used, in seconds.
 CHECK_AFTER = 0.001
 
-#: So many reads of a large frame are done in a row before others of the loop have their turn.
+#: So many reads are done in a row, as long as much comes, before others of the loop have their turn.
 READS_IN_A_ROW = 16
+
+#: Where one read brought so many bytes, the next one is likely to find more.
+MUCH = 64 * 1024
 
 _pack = HEADER.pack
 
@@ -273,9 +276,9 @@ class AsyncConnection:
         if self._turning is not None and self._turning.since:
             self._turning.answered(self.last_read)
         try:
-            self._read()
             for _ in range(READS_IN_A_ROW):
-                if self.is_closed or not self._reader.is_large or not self._read():
+                count = self._read()
+                if self.is_closed or not count or (count < MUCH and not self._reader.is_large):
                     break
         except UnexpectedResponse as error:
             message = str(error)
@@ -284,21 +287,21 @@ class AsyncConnection:
             self.close()
             raise
 
-    def _read(self) -> bool:
-        """Read once, and hand out the frames that are complete. Returns whether anything came."""
+    def _read(self) -> int:
+        """Read once, and hand out the frames that are complete. Returns how many bytes came."""
         reader = self._reader
         buffer = reader.get_buffer()
         try:
             count = self._socket.recv_into(buffer)
         except (BlockingIOError, InterruptedError):
-            return False
+            return 0
         except OSError as error:
             reason = error
             self.close(lambda call: lost(reason))
-            return False
+            return 0
         if not count:
             self.close(lambda call: WorkerDied("The worker closed the connection before it answered."))
-            return False
+            return 0
         if reader.is_large:
             buffer.release()  # while it is alive, a body that is complete would have to be copied
             frame = reader.received(count)
@@ -315,7 +318,7 @@ class AsyncConnection:
                     call.result(self, body)
             frame = reader.next_frame() if reader.end else None
             if frame is None:
-                return True
+                return count
 
     def _on_frame(self, frame: Frame) -> None:
         """Anything but a small result that JSON can say."""

@@ -7,7 +7,7 @@ from math import inf
 from time import monotonic
 
 from .._wire.frames import ASK, CALL, ERROR, HEADER, RESULT, RICH, Frame, pack, rich_body
-from .._wire.messages import read_error, read_hello
+from .._wire.messages import Stopping, read_error, read_hello
 from .._wire.traces import plain_name
 from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse, WorkerDied
 from .channel import LONGEST, NotSent
@@ -113,6 +113,14 @@ class Pending:
         faults = self.performer.faults if self.performer is not None else None
         return read_error(frame.body, self.name.decode(), faults)
 
+    def ended(self, connection: AsyncConnection, frame: Frame) -> None:
+        """An ERROR frame came in."""
+        error = self.error(frame)
+        if isinstance(error, Stopping):
+            connection.retire()  # its goodbye may still be to come
+        connection.finish(self)
+        self.failed(error)
+
     def asked(self, connection: AsyncConnection, frame: Frame) -> None:
         """JavaScript asks something of the program, which is only right if it was given something to ask."""
         if frame.kind != ASK or self.attachments is None or not self.attachments.references:
@@ -167,8 +175,7 @@ class AsyncCall(Pending):
         if frame.kind == RESULT:
             self.result(connection, frame.body, frame.attachments)
         elif frame.kind == ERROR:
-            connection.finish(self)
-            self.failed(self.error(frame))
+            self.ended(connection, frame)
         else:
             self.asked(connection, frame)
 

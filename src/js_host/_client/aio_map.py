@@ -112,8 +112,7 @@ class Row(Pending):
         if frame.kind == RESULT:
             self.result(connection, frame.body, frame.attachments)
         elif frame.kind == ERROR:
-            connection.finish(self)
-            self.failed(self.error(frame))
+            self.ended(connection, frame)
         else:
             self.asked(connection, frame)
 

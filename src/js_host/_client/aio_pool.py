@@ -172,7 +172,7 @@ class AsyncPool:
                 lane, connection = await self._connected(parts, worker)
                 connection.begin(parts)
                 try:
-                    while await parts.wait(connection):
+                    while parts.has_one or await parts.wait(connection):
                         yield parts.take(connection)
                     return
                 except (NotSent, Stopping):  # it did not run

@@ -42,9 +42,14 @@ class Parts(Pending):
         self._consumed = 0
         self._credit = STREAM_WINDOW
 
+    @property
+    def has_one(self) -> bool:
+        """Whether the next part is there."""
+        return bool(self._parts)
+
     async def wait(self, connection: AsyncConnection) -> bool:
         """Wait for the next part. Returns False when there is none; raises what the stream ended with."""
-        if not self._parts and self._end is False:
+        if self._end is False:
             await self._more(connection)
         if self._parts:
             return True
@@ -86,8 +91,7 @@ class Parts(Pending):
                 self._keep(connection, frame, 0)
             self._stop(True)
         elif frame.kind == ERROR:
-            connection.finish(self)
-            self._stop(self.error(frame))
+            self.ended(connection, frame)
         else:
             self.asked(connection, frame)
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .._wire.frames import Buffer, Frame
     from .._wire.results import Decoder
     from .._wire.rich import Attachments
+    from ..exceptions import JSHostError
     from .questions import Performer
 
 #: Messages below this size are put together and sent at once; above it, copying costs more than a second part.
@@ -229,8 +230,7 @@ class Connection(Channel):
                 self.in_exchange = False
                 return decode(frame.body, frame.attachments)
             elif frame.kind == ERROR:
-                self.in_exchange = False
-                raise read_error(frame.body, name.decode(), performer.faults if performer else None)
+                raise self._failure(frame, name, performer)
             else:
                 self._answer_question(frame, performer)
 
@@ -247,10 +247,17 @@ class Connection(Channel):
                 self.in_exchange = False
                 return frame
             elif frame.kind == ERROR:
-                self.in_exchange = False
-                raise read_error(frame.body, name.decode(), performer.faults)
+                raise self._failure(frame, name, performer)
             else:
                 self._answer_question(frame, performer)
+
+    def _failure(self, frame: Frame, name: bytes, performer: Performer | None) -> JSHostError:
+        """The error that an ERROR frame stands for. The exchange is complete."""
+        self.in_exchange = False
+        error = read_error(frame.body, name.decode(), performer.faults if performer else None)
+        if isinstance(error, Stopping):
+            self.draining = True  # its goodbye may still be to come
+        return error
 
     def give_credit(self, count: int) -> None:
         """Let so many more bytes of the stream come."""
