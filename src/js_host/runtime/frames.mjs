@@ -86,7 +86,7 @@ export function longTextFrame (id, kind, text, extra = 0) {
   writeHeader(frame, frame.length - HEADER_SIZE, id, kind, RICH, extra)
   frame.writeUInt32LE(1, HEADER_SIZE)
   frame.writeUInt32LE(frame.length - start, HEADER_SIZE + 4)
-  frame.latin1Write(JUST_TEXT, HEADER_SIZE + 8)
+  frame.write(JUST_TEXT, HEADER_SIZE + 8, 'latin1')
   return frame
 }
 

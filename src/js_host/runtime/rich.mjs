@@ -234,7 +234,7 @@ function decodeTag ([kind, first, second, third], attachments, program) {
 /** @param {Uint8Array} bytes */
 function decodeText (bytes) {
   if (!isUtf8(bytes)) throw new ValueNotSupported('The data has a text that is no UTF-8.')
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).utf8Slice()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }
 
 /** @param {string} kind @param {number[]} shape @param {Uint8Array} bytes */
