@@ -55,7 +55,7 @@ def _forget_closed_loops(link: Pool | HttpLink) -> None:
 class AsyncLane:
     """The way to one worker: the connection to it, if there is one. `lane` is the blocking client's."""
 
-    __slots__ = ("_explaining", "_opening", "_pool", "_waiting", "connection", "lane")
+    __slots__ = ("_explaining", "_is_retired", "_opening", "_pool", "_waiting", "connection", "lane")
 
     def __init__(self, lane: Lane, pool: Pool) -> None:
         self.lane = lane
@@ -68,6 +68,7 @@ class AsyncLane:
         self._explaining = SingleFlight()
 
     def load(self) -> tuple[bool, int]:
+        self._is_retired = False
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
         slot, connection = self.lane.slot, self.connection
         calls = self._waiting if connection is None else self._waiting + len(connection.pending)
@@ -91,6 +92,9 @@ class AsyncLane:
             connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, self._pool.token, self._pool.spin)
             if not self._pool.should_reach_another(self.lane, connection.hello.pid):
                 self.connection = connection
+            if self._is_retired:
+                connection.close()
+                raise ConnectionError("The host was stopped, or is elsewhere now.")
                 return connection
             connection.close()
 
@@ -107,6 +111,7 @@ class AsyncLane:
         """Let the calls here end, and begin no others."""
         if self.connection is not None:
             self.connection.retire()
+        self._is_retired = True
 
 
 class AsyncPool:
