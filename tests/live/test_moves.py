@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from js_host import JSHost
+from js_host import AsyncFunction, JSHost
 
 CONFIG = """
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -63,3 +64,11 @@ def test_streams_go_on(managed: JSHost) -> None:
 def test_a_map_goes_on(managed: JSHost) -> None:
     with Restarts(managed, 1):
         assert list(managed.function("later").map(range(400), window=2)) == list(range(400))
+
+
+def test_a_map_in_an_event_loop_goes_on(managed: JSHost) -> None:
+    async def main() -> list[Any]:
+        return [result async for result in AsyncFunction("later", managed).map(range(400), window=2)]
+
+    with Restarts(managed, 1):
+        assert asyncio.run(main()) == list(range(400))
