@@ -17,7 +17,8 @@ from js_host._wire.results import value
 from js_host.js_host import JSHost
 
 config, kind = sys.argv[1:]
-with JSHost(config, workers=2) as host:
+limits = {"workers": 1, "concurrency": 1} if kind == "one call at a time" else {"workers": 2}
+with JSHost(config, **limits) as host:
     echo = host.function("echo")
     if kind == "remote":
         client = JSHost(root_url=host.get_url())
@@ -57,7 +58,7 @@ print("well")
 """
 
 
-@pytest.mark.parametrize("kind", ["owned", "remote", "plain HTTP"])
+@pytest.mark.parametrize("kind", ["owned", "remote", "plain HTTP", "one call at a time"])
 def test_parent_and_children_call_at_once_after_a_fork(nothing_left: Any, kind: str) -> None:
     config = nothing_left.config("module.exports = { port: 0, functions: { echo: (data) => data } }")
     ended = subprocess.run(

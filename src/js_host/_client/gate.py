@@ -46,11 +46,17 @@ class Gate:
 
     def leave(self, visit: Visit) -> None:
         """The call has ended, or waits no more: let the next one in."""
+        assert visit.line is not None
         with self._lock:
-            next_one = self.line.leave(visit)
+            next_one = visit.line.leave(visit)
         if next_one is not None:
             assert callable(next_one.wake)
             next_one.wake()
+
+    def forget(self) -> None:
+        """After a fork: the calls that other threads have in hand, or wait with, are the parent's alone."""
+        self.line = Line(self.line.concurrency, self.line.size)
+        self._lock = threading.Lock()
 
 
 def no_room() -> FunctionTimeout:

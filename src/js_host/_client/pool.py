@@ -304,6 +304,8 @@ def _forget_all() -> None:
     for pool in tuple(_pools):
         for lane in pool.lanes:
             lane.forget()
+        if pool.gate is not None:
+            pool.gate.forget()
 
 
 if hasattr(os, "register_at_fork"):

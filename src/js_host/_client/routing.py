@@ -45,12 +45,14 @@ def choose(ways: Sequence[W], key: int | None = None) -> W:
 class Visit:
     """One call: `worker` is where it may go, None while it waits. `wake` is its shell's own, to be told of that."""
 
-    __slots__ = ("key", "numbers", "wake", "worker")
+    __slots__ = ("key", "line", "numbers", "wake", "worker")
 
     def __init__(self, key: int | None, wake: object = None) -> None:
         self.key = key
         self.wake = wake
         self.worker: int | None = None
+        #: Where it stands, or has a place.
+        self.line: Line | None = None
         #: The workers that will do, of those that there were when it came.
         self.numbers: Sequence[int] = ()
 
@@ -70,6 +72,7 @@ class Line:
 
     def enter(self, visit: Visit, ways: Sequence[Way]) -> None:
         """Give the call a worker, or have it wait. Raises QueueFull if too many wait already."""
+        visit.line = self
         visit.numbers = range(len(ways)) if visit.key is None else (visit.key % len(ways),)
         free = [number for number in visit.numbers if self.counts[number] < self.concurrency]
         if free:
