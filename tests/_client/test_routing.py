@@ -65,9 +65,9 @@ def test_who_finds_no_room_waits_and_is_let_in_in_order() -> None:
     inside = [enter(line, ways), enter(line, ways)]
     first, second = enter(line, ways), enter(line, ways)
     assert (first.worker, second.worker) == (None, None)
-    assert line.leave(inside[1], 2) is first
+    assert line.leave(inside[1]) is first
     assert first.worker == 1
-    assert line.leave(inside[0], 2) is second
+    assert line.leave(inside[0]) is second
     assert second.worker == 0
 
 
@@ -75,8 +75,15 @@ def test_a_call_with_a_key_waits_for_its_worker_and_holds_nobody_else_up() -> No
     line, ways = Line(1, 10), [Way(), Way()]
     inside = [enter(line, ways), enter(line, ways)]
     keyed, other = enter(line, ways, key=1), enter(line, ways)
-    assert line.leave(inside[0], 2) is other
-    assert line.leave(inside[1], 2) is keyed
+    assert line.leave(inside[0]) is other
+    assert line.leave(inside[1]) is keyed
+
+
+def test_a_call_with_a_key_waits_for_that_worker_also_where_there_are_more_of_them_meanwhile() -> None:
+    line, two, four = Line(1, 10), [Way(), Way()], [Way(), Way(), Way(), Way()]
+    inside, keyed = enter(line, four, key=1), enter(line, two, key=3)
+    assert (inside.worker, keyed.worker) == (1, None)
+    assert line.leave(inside) is keyed
 
 
 def test_when_too_many_wait_the_next_is_refused_with_what_to_do() -> None:
@@ -101,9 +108,9 @@ def test_who_gives_up_waiting_is_forgotten() -> None:
     line, ways = Line(1, 10), [Way()]
     inside, patient = enter(line, ways), enter(line, ways)
     gone = enter(line, ways)
-    assert line.leave(gone, 1) is None
-    assert line.leave(inside, 1) is patient
-    assert line.leave(patient, 1) is None
+    assert line.leave(gone) is None
+    assert line.leave(inside) is patient
+    assert line.leave(patient) is None
     assert not line.waiting
 
 
@@ -122,7 +129,7 @@ def test_no_worker_has_more_than_it_may_and_none_is_idle_while_somebody_waits_fo
             except QueueFull:
                 assert len(line.waiting) == size
         else:
-            line.leave(alive.pop(which % len(alive)), workers)
+            line.leave(alive.pop(which % len(alive)))
         assert sorted(line.counts.elements()) == sorted(visit.worker for visit in alive if visit.worker is not None)
         assert max(line.counts.values(), default=0) <= concurrency
         waiting_for = {None if visit.key is None else visit.key % workers for visit in line.waiting}

@@ -42,7 +42,7 @@ class Passing:
                 async with asyncio.timeout(time_left(self._deadline)):
                     await woken.wait()
         except BaseException as error:
-            self._gate.leave(self._visit, len(self._ways))
+            self._gate.leave(self._visit)
             if isinstance(error, TimeoutError):
                 raise no_room() from None
             raise
@@ -51,7 +51,7 @@ class Passing:
 
     async def __aexit__(self, *_: object) -> None:
         if self._gate is not None:
-            self._gate.leave(self._visit, len(self._ways))
+            self._gate.leave(self._visit)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, woken: asyncio.Event) -> None:

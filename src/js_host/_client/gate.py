@@ -35,7 +35,7 @@ class Gate:
             assert visit.worker is not None
             yield visit.worker
         finally:
-            self.leave(visit, len(ways))
+            self.leave(visit)
 
     def enter(self, ways: Sequence[Way], key: int | None, wake: Callable[[], object]) -> Visit:
         """Stand in line. `wake` is called, from any thread, when there is room; not if there is at once."""
@@ -44,13 +44,19 @@ class Gate:
             self.line.enter(visit, ways)
         return visit
 
-    def leave(self, visit: Visit, workers: int) -> None:
+    def leave(self, visit: Visit) -> None:
         """The call has ended, or waits no more: let the next one in."""
+        assert visit.line is not None
         with self._lock:
-            next_one = self.line.leave(visit, workers)
+            next_one = visit.line.leave(visit)
         if next_one is not None:
             assert callable(next_one.wake)
             next_one.wake()
+
+    def forget(self) -> None:
+        """After a fork: the calls that other threads have in hand, or wait with, are the parent's alone."""
+        self.line = Line(self.line.concurrency, self.line.size)
+        self._lock = threading.Lock()
 
 
 def no_room() -> FunctionTimeout:

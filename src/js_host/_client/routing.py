@@ -45,12 +45,16 @@ def choose(ways: Sequence[W], key: int | None = None) -> W:
 class Visit:
     """One call: `worker` is where it may go, None while it waits. `wake` is its shell's own, to be told of that."""
 
-    __slots__ = ("key", "wake", "worker")
+    __slots__ = ("key", "line", "numbers", "wake", "worker")
 
     def __init__(self, key: int | None, wake: object = None) -> None:
         self.key = key
         self.wake = wake
         self.worker: int | None = None
+        #: Where it stands, or has a place.
+        self.line: Line | None = None
+        #: The workers that will do, of those that there were when it came.
+        self.numbers: Sequence[int] = ()
 
 
 class Line:
@@ -68,8 +72,9 @@ class Line:
 
     def enter(self, visit: Visit, ways: Sequence[Way]) -> None:
         """Give the call a worker, or have it wait. Raises QueueFull if too many wait already."""
-        numbers = range(len(ways)) if visit.key is None else (visit.key % len(ways),)
-        free = [number for number in numbers if self.counts[number] < self.concurrency]
+        visit.line = self
+        visit.numbers = range(len(ways)) if visit.key is None else (visit.key % len(ways),)
+        free = [number for number in visit.numbers if self.counts[number] < self.concurrency]
         if free:
             self._admit(visit, min(free, key=lambda number: (ways[number].load()[0], self.counts[number])))
         elif len(self.waiting) < self.size:
@@ -81,14 +86,14 @@ class Line:
                 "or the settings of those names."
             )
 
-    def leave(self, visit: Visit, workers: int) -> Visit | None:
+    def leave(self, visit: Visit) -> Visit | None:
         """The call has ended, or has given up. Returns the one that now has a worker and is to be woken."""
         if visit.worker is None:
             self.waiting.remove(visit)
             return None
         self.counts[visit.worker] -= 1
         for other in self.waiting:
-            if other.key is None or other.key % workers == visit.worker:
+            if visit.worker in other.numbers:
                 self.waiting.remove(other)
                 self._admit(other, visit.worker)
                 return other
