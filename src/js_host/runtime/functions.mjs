@@ -246,7 +246,7 @@ class Outcome {
     if (this.state !== PENDING || value === undefined || this.entry.warned) return
     this.entry.warned = true
     this.host.logger.error(`Function "${this.entry.name}" returned a value and did not call its callback. It has two parameters, so only ` +
-      'its callback counts: call it, or take one parameter and read the context from `this`.')
+      'its callback counts: call it; or, if the second is meant to be the context, write `(data, context = null)`.')
   }
 
   /** @param {unknown} error */
