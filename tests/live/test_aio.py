@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,17 +140,32 @@ def test_no_call_stream_or_row_fails_while_code_is_saved_again_and_again(managed
     assert min(counts.values()) > 0
 
 
-def test_broken_code_warns_at_the_line_that_awaits_while_the_old_code_answers(managed: JSHost, config: Path) -> None:
+async def called(version: AsyncFunction[Any]) -> list[Any]:
+    return [await version()]
+
+
+async def streamed(version: AsyncFunction[Any]) -> list[Any]:
+    return [part async for part in version.stream()]
+
+
+async def mapped(version: AsyncFunction[Any]) -> list[Any]:
+    return [result async for result in version.map([None])]
+
+
+@pytest.mark.parametrize("ask", [called, streamed, mapped])
+def test_broken_code_warns_at_the_line_that_awaits_while_the_old_code_answers(
+    managed: JSHost, config: Path, ask: Callable[[AsyncFunction[Any]], Awaitable[list[Any]]]
+) -> None:
     version = AsyncFunction[Any]("version", managed)
 
     async def main() -> None:
-        assert await version() == 1
+        assert await ask(version) == [1]
         save(config, CONFIG.replace("version: () => 1", "version: () => {"))
         give_up_at = time.monotonic() + 10
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             while not caught:
-                assert await version() == 1
+                assert await ask(version) == [1]
                 assert time.monotonic() < give_up_at
                 await asyncio.sleep(0.01)
         assert caught[0].category is HostWarning

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import vm from 'node:vm'
-import { asError, describeError, isError } from '../../src/js_host/runtime/errors.mjs'
+import { asError, describeError, isError, ownFrames } from '../../src/js_host/runtime/errors.mjs'
 
 /** What arrives: a description has to survive JSON. */
 const sent = (thrown) => JSON.parse(JSON.stringify(describeError(thrown)))
@@ -129,3 +129,20 @@ test('code for a browser gets a hint', () => {
   assert.match(sent(error).hint, /code for a browser/)
   assert.ok(!('hint' in sent(new ReferenceError('nothing is not defined'))))
 })
+
+const OURS = `    at run (${new URL('../../src/js_host/runtime/functions.mjs', import.meta.url).href}:1:1)`
+const THEIRS = '    at f (/app/host.config.js:2:3)'
+const NODES = '    at process.processTimers (node:internal/timers:541:7)'
+
+for (const [name, frames, kept] of [
+  ['its caller is not shown', [THEIRS, OURS, NODES], [THEIRS]],
+  ['an error that was made for it shows who is to blame', [OURS, OURS, THEIRS, NODES, OURS, NODES], [THEIRS, NODES]],
+  ['an error that nobody else is to blame for has no frames', [OURS, NODES], []],
+  ['nor has one of its own', [OURS, OURS], []],
+  ['a stack without it stays', [THEIRS, NODES], [THEIRS, NODES]],
+  ['a stack without frames stays', [], []]
+]) {
+  test(`what this runtime does is in no stack: ${name}`, () => {
+    assert.equal(ownFrames(['Error: x', ...frames].join('\n')), ['Error: x', ...kept].join('\n'))
+  })
+}

@@ -18,6 +18,7 @@ from ..exceptions import ConnectionError, JSHostError, WorkerDied
 from .aio_calls import Pending
 from .aio_rows import NO_ROW, RowSource
 from .channel import LONGEST, NotSent
+from .lane import warn_of
 from .pool import ATTEMPTS
 from .turns import AsTheyCome, Failed, InOrder, ids
 from .window import MOST, Window, run_length
@@ -184,6 +185,7 @@ class AsyncMap:
             ready = self._turns.take()
             if ready:
                 self._ahead -= len(ready)
+                self._warn()
                 return ready
             if self._rows.ended and not self._ahead:
                 if self._rows.error is not None:
@@ -199,6 +201,11 @@ class AsyncMap:
         """Something has come."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def _warn(self) -> None:
+        for connection in self.used:
+            if connection.warnings:
+                warn_of(connection.warnings)
 
     async def _wait(self) -> None:
         if self.lost:

@@ -8,14 +8,14 @@ from math import inf
 
 from .._wire.messages import Stopping
 from .._wire.values import encode
-from ..exceptions import ConnectionError, FunctionTimeout, HostWarning, WorkerDied
+from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
 from .aio_calls import AsyncCall, deadline_in, time_left
 from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
 from .channel import NotSent
 from .http import HttpLink
-from .lane import levels_up
+from .lane import warn_of
 from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
 from .routing import choose
 from .single_flight import SingleFlight
@@ -157,7 +157,7 @@ class AsyncPool:
             raise
         finally:
             if connection.warnings:
-                _warn(connection)
+                warn_of(connection.warnings)
         return await self._call_anew(call, key)
 
     async def _call_in_turn(self, call: AsyncCall, key: int | None) -> object:
@@ -180,6 +180,8 @@ class AsyncPool:
                 connection.begin(parts)
                 try:
                     while parts.has_one or await parts.wait(connection):
+                        if connection.warnings:
+                            warn_of(connection.warnings)
                         yield parts.take(connection)
                     return
                 except (NotSent, Stopping):  # it did not run
@@ -207,7 +209,7 @@ class AsyncPool:
             raise
         finally:
             if connection.warnings:
-                _warn(connection)
+                warn_of(connection.warnings)
 
     async def _call_anew(self, call: AsyncCall, key: int | None) -> object:
         """The same where a connection may have to be made first; again, if it did not run and there is time."""
@@ -345,10 +347,3 @@ def _running_loop() -> AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _warn(connection: AsyncConnection) -> None:
-    from warnings import warn
-
-    while connection.warnings:
-        warn(connection.warnings.pop(), HostWarning, stacklevel=levels_up())

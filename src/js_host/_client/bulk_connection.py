@@ -8,6 +8,7 @@ from .._wire.answers import AnswerReader
 from .._wire.messages import read_hello
 from ..exceptions import WorkerDied
 from .channel import MAX_HELLO
+from .lane import warn_of
 from .outgoing import Outgoing
 
 TYPE_CHECKING = False
@@ -164,8 +165,7 @@ class BulkConnection:
 
     def warn(self, text: str) -> None:
         """Warn the program of something."""
-        self.connection.warnings.append(text)
-        self.lane.warn(self.connection)
+        warn_of([text])
 
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""

@@ -93,14 +93,7 @@ class Lane:
             if self.is_closed:
                 self.close()
         if connection.warnings:
-            self.warn(connection)
-
-    def warn(self, connection: Connection) -> None:
-        """Warn the program of what the worker wants it to know."""
-        from warnings import warn
-
-        while connection.warnings:
-            warn(connection.warnings.pop(), HostWarning, stacklevel=levels_up())
+            warn_of(connection.warnings)
 
     def drop(self, connection: Connection) -> None:
         """Close a connection that must not be used again."""
@@ -123,6 +116,14 @@ class Lane:
         self.connections, self.idle, self.begun, self.opening = weakref.WeakSet(), deque(), deque(), deque()
         for connection in connections:
             connection.close()
+
+
+def warn_of(texts: list[str]) -> None:
+    """Warn the program of what a worker wants it to know, once."""
+    from warnings import warn
+
+    while texts:
+        warn(texts.pop(), HostWarning, stacklevel=levels_up())
 
 
 def levels_up() -> int:

@@ -55,7 +55,7 @@ class Bye(msgspec.Struct):
         if self.reason == "drained":
             return Stopping(f"The worker ended before it took {function}.", maybe_executed=False)
         if self.reason == "stuck" and deadline_passed:
-            message = f"{function} gave no result before its deadline. {self.message}"
+            message = f"{function}: no result before the deadline. {self.message}"
             return FunctionTimeout(f"{message}\n{self.stack}" if self.stack else message, stack=self.stack or None)
         if self.reason == "protocol":
             return UnexpectedResponse(f"The worker ended the connection: {self.message}")

@@ -150,7 +150,7 @@ export class Calls {
 
   /** @param {Call} call */
   timedOut (call) {
-    this.connection.write(errorFrame(call.id, timedOut(this.worker.host.functions[call.name].callbackStyle, call.pump !== null)))
+    this.connection.write(errorFrame(call.id, timedOut(call.time, this.worker.host.functions[call.name].callbackStyle, call.pump !== null)))
   }
 
   /** Nobody waits for the call any more: its function may notice, or go on in vain. @param {Call} call @param {DOMException} reason @param {End} [end] */

@@ -197,13 +197,29 @@ function jsonOf (value) {
 const RUNTIME = new URL('.', import.meta.url).href
 
 /**
- * The stack down to where this runtime called the function: what lies below says nothing about the error.
+ * The user's part of a stack: down to where this runtime called the function, without the calls of this runtime on top where that made the error.
+ * What lies below says nothing about it.
  * @param {string} stack
  */
 export function ownFrames (stack) {
   const lines = stack.split('\n')
-  const border = lines.findIndex((line) => line.startsWith('    at ') && line.includes(RUNTIME))
-  return border < 0 ? stack : lines.slice(0, border).join('\n')
+  const first = lines.findIndex(isFrame)
+  const top = lines.findIndex((line, at) => at >= first && !isOurs(line))
+  const border = lines.findIndex((line, at) => at >= top && isOurs(line))
+  if (first < 0 || (border < 0 && top === first)) return stack
+  const frames = top < 0 ? [] : lines.slice(top, border < 0 ? undefined : border)
+  const isNodes = top !== first && frames.every((line) => line.includes('node:'))
+  return [...lines.slice(0, first), ...isNodes ? [] : frames].join('\n')
+}
+
+/** @param {string} line */
+function isFrame (line) {
+  return line.startsWith('    at ')
+}
+
+/** @param {string} line */
+function isOurs (line) {
+  return isFrame(line) && line.includes(RUNTIME)
 }
 
 /** @param {unknown} value */

@@ -9,7 +9,7 @@
  */
 
 import types from 'node:util/types'
-import { asError, ConfigError } from './errors.mjs'
+import { asError, ConfigError, ownFrames } from './errors.mjs'
 
 /** What a connection knows of one call that it was asked for. */
 export class Call {
@@ -246,17 +246,17 @@ class Outcome {
     if (this.state !== PENDING || value === undefined || this.entry.warned) return
     this.entry.warned = true
     this.host.logger.error(`Function "${this.entry.name}" returned a value and did not call its callback. It has two parameters, so only ` +
-      'its callback counts: call it, or take one parameter and read the context from `this`.')
+      'its callback counts: call it; or, if the second is meant to be the context, write `(data, context = null)`.')
   }
 
   /** @param {unknown} error */
   repeated (error) {
     this.host.counters.repeatedCallbacks++
     const second = new Error(`Function "${this.entry.name}" called its callback more than once`)
-    const passed = error ? `\nIt passed: ${asError(error).stack}` : ''
-    const first = this.first?.stack ?? 'The first call is not known: it is recorded from now on.'
+    const passed = error ? `\nIt passed: ${stackOf(asError(error))}` : ''
+    const first = this.first ? stackOf(this.first) : 'The first call is not known: it is recorded from now on.'
     this.entry.traced = true
-    this.host.logger.error(`${second.stack}${passed}\n${first}`)
+    this.host.logger.error(`${stackOf(second)}${passed}\n${first}`)
   }
 
   /** @param {unknown} error */
@@ -271,7 +271,12 @@ class Outcome {
  */
 export function logLateError (host, name, error) {
   host.counters.lateErrors++
-  host.logger.error(`Function "${name}" had already answered when it failed: ${asError(error).stack}`)
+  host.logger.error(`Function "${name}" had already answered when it failed: ${stackOf(asError(error))}`)
+}
+
+/** The user's own part of a stack. @param {Error} error */
+function stackOf (error) {
+  return ownFrames(String(error.stack))
 }
 
 /** @param {unknown} value */

@@ -47,15 +47,32 @@ export function readHello (bytes, start, end) {
 
 /** @param {string} name @param {string[]} known @returns {ErrorMessage} */
 export function unknownFunction (name, known) {
-  const names = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It has none.'
+  const names = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It exports none: write module.exports = { functions: { … } }, or `export function name (data) { … }`.'
   return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
 }
 
-/** @param {boolean} callbackStyle @param {boolean} inParts some part of its stream may have come @returns {ErrorMessage} */
-export function timedOut (callbackStyle, inParts) {
-  if (inParts) return { type: 'timeout', name: 'TimeoutError', message: 'the next part of its stream did not come before the deadline.', maybeExecuted: true }
-  const hint = callbackStyle ? ' It has two parameters, so only a call of its callback, `cb(null, result)`, is a result.' : ''
-  return { type: 'timeout', name: 'TimeoutError', message: `no result before the deadline.${hint}`, maybeExecuted: true }
+/**
+ * @param {number} time that it had, in ms @param {boolean} callbackStyle
+ * @param {boolean} inParts some part of its stream may have come @returns {ErrorMessage}
+ */
+export function timedOut (time, callbackStyle, inParts) {
+  const hint = callbackStyle && !inParts ? CALL_BACK : GIVE_TIME
+  return {
+    type: 'timeout',
+    name: 'TimeoutError',
+    message: `no ${inParts ? 'further part of its stream' : 'result'} within ${seconds(time)}. ${hint}`,
+    maybeExecuted: true
+  }
+}
+
+const GIVE_TIME = 'If it needs longer, give it a longer `timeout`.'
+const CALL_BACK = 'It has two parameters, so only a call of its callback, `cb(null, result)`, is a result. ' +
+  'If the second is meant to be the context, write `(data, context = null)`.'
+
+/** What is left of a timeout when its call arrives, as the caller wrote it. @param {number} time in ms */
+function seconds (time) {
+  const step = time < 1000 ? 10 : 100
+  return `${Math.ceil(time / step) * step / 1000} s`
 }
 
 /** @type {ErrorMessage} */
