@@ -30,6 +30,12 @@ def enter(line: Line, ways: list[Way], key: int | None = None) -> Visit:
     return visit
 
 
+def enter_within(line: Line, ways: list[Way], outer: Visit) -> Visit:
+    visit = Visit(None, outer=outer)
+    line.enter(visit, ways)
+    return visit
+
+
 def test_the_least_busy_worker_gets_the_call() -> None:
     ways = [Way(2), Way(1), Way(3)]
     assert choose(ways) is ways[1]
@@ -84,6 +90,27 @@ def test_a_call_with_a_key_waits_for_that_worker_also_where_there_are_more_of_th
     inside, keyed = enter(line, four, key=1), enter(line, two, key=3)
     assert (inside.worker, keyed.worker) == (1, None)
     assert line.leave(inside) is keyed
+
+
+def test_a_call_that_another_waits_for_does_not_wait_for_its_place_and_lets_nobody_else_in() -> None:
+    line, ways = Line(1, 10), [Way()]
+    outer, other = enter(line, ways), enter(line, ways)
+    inner = enter_within(line, ways, outer)
+    innermost = enter_within(line, ways, inner)
+    assert (inner.worker, innermost.worker, other.worker) == (0, 0, None)
+    assert line.leave(innermost) is None
+    assert line.leave(inner) is None
+    assert line.leave(outer) is other
+    assert enter_within(line, ways, outer).worker is None, "it has ended, and waits for nothing"
+
+
+def test_a_call_that_one_of_another_host_waits_for_has_to_wait_unless_it_comes_back() -> None:
+    here, there, ways = Line(1, 10), Line(1, 10), [Way()]
+    outer, _ = enter(here, ways), enter(there, ways)
+    assert enter_within(there, ways, outer).worker is None
+    middle = Visit(None, outer=outer)
+    Line(1, 10).enter(middle, ways)
+    assert enter_within(here, ways, middle).worker == 0
 
 
 def test_when_too_many_wait_the_next_is_refused_with_what_to_do() -> None:

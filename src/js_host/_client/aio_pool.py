@@ -14,6 +14,7 @@ from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
 from .channel import NotSent
+from .gate import in_course_of
 from .http import HttpLink
 from .lane import warn_of
 from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
@@ -162,9 +163,10 @@ class AsyncPool:
 
     async def _call_in_turn(self, call: AsyncCall, key: int | None) -> object:
         """The same as soon as a worker has room."""
-        async with await self._passing(key, call.deadline) as worker:
+        async with await self._passing(key, call.deadline) as place:
             call.renew(self._loop)
-            return await self._call_anew(call, worker)
+            with in_course_of(place.visit):
+                return await self._call_anew(call, place.worker)
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -173,11 +175,12 @@ class AsyncPool:
         from .aio_stream import Parts  # late: few programs need it
 
         text, attachments = encode(value)
-        async with await self._passing(key, deadline_in(timeout)) as worker:
+        async with await self._passing(key, deadline_in(timeout)) as place:
             for attempt in range(1, ATTEMPTS + 1):
                 parts = Parts(name, text, attachments, timeout, decode)
-                lane, connection = await self._connected(parts, worker)
-                connection.begin(parts)
+                lane, connection = await self._connected(parts, place.worker)
+                with in_course_of(place.visit):
+                    connection.begin(parts)
                 try:
                     while parts.has_one or await parts.wait(connection):
                         if connection.warnings:

@@ -78,8 +78,10 @@ class Pool:
         if self.gate is None:
             return self._call(name, value, timeout, decode, key)
         deadline = None if timeout is None else monotonic() + timeout
-        with self.gate.passing(self.lanes, key, timeout) as worker:
-            return self._call(name, value, _left(deadline), decode, worker)
+        from .gate import in_course_of
+
+        with self.gate.passing(self.lanes, key, timeout) as visit, in_course_of(visit):
+            return self._call(name, value, _left(deadline), decode, visit.worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         lane = choose(self.lanes, key)
@@ -122,12 +124,14 @@ class Pool:
         if self.gate is None:
             yield from self._stream(name, value, timeout, decode, key)
             return
-        with self.gate.passing(self.lanes, key, timeout) as worker:
-            yield from self._stream(name, value, timeout, decode, worker)
+        from .gate import parts_in_course_of
+
+        with self.gate.passing(self.lanes, key, timeout) as visit:
+            yield from parts_in_course_of(visit, self._stream(name, value, timeout, decode, visit.worker))
 
     def _stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
-    ) -> Iterator[object]:
+    ) -> Generator[object, None, None]:
         from .stream import stream
 
         reason: JSHostError | None = None
