@@ -144,6 +144,24 @@ def test_an_end_tells_what_was_printed_last_and_not_more() -> None:
     assert len(end.lines) == 50
 
 
+def test_what_node_says_of_its_own_stack_is_not_shown() -> None:
+    lines = [
+        "the last words",
+        "----- Native stack trace -----",
+        " 1: 0x74f963 node::OOMErrorHandler(char const*)",
+        "12: 0xc32640  [n]",
+    ]
+    assert describe_end(0, 1, exited(2), reports={}, lines=lines).last_words() == "It printed last:\n  | the last words"
+
+
+def test_a_crash_shows_where_the_users_own_code_threw() -> None:
+    stack = "Error: no\n    at f (/app/lib.js:12:3)\n    at process.processTimers (node:internal/timers:1:1)"
+    end = describe_end(
+        0, 1, exited(1), reports={"crashed": {"error": {"message": "no", "stack": stack}}}, lines=["bye"]
+    )
+    assert str(end).splitlines()[1:] == ["    at f (/app/lib.js:12:3)", "It printed last:", "  | bye"]
+
+
 def test_an_end_knows_code_or_signal() -> None:
     assert (describe_end(0, 1, exited(3), reports={}).code, describe_end(0, 1, exited(3), reports={}).signal) == (
         3,

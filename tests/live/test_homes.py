@@ -129,6 +129,38 @@ def test_a_managed_host_that_can_not_start_says_what_its_worker_printed_last(man
         managed.function("pid")()
 
 
+FOR_EVER = "module.exports = { warmup: () => new Promise(() => {}) }"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("process.exit(4)", r"exited with code 4 while it loaded the config\. .*called process\.exit\(\)"),
+        (
+            f"setTimeout(() => {{ throw new Error('too early') }})\n{FOR_EVER}",
+            r"uncaught exception:\n.*Error: too early\n    at .*host\.config\.js:1:26",
+        ),
+        (
+            f"Promise.reject(new Error('unheard'))\n{FOR_EVER}",
+            r"uncaught exception:\n.*Error: unheard\n    at .*host\.config\.js:1:16",
+        ),
+    ],
+)
+def test_what_ends_a_worker_while_it_loads_its_config_is_told(config: Path, code: str, said: str) -> None:
+    config.write_text(f"{code}\n")
+    with pytest.raises(StartError, match=f"(?s){said}"), JSHost(config):
+        pass
+
+
+def test_an_exception_that_nobody_catches_is_told_with_its_place(config: Path) -> None:
+    save(config, CONFIG.replace("pid:", "fails: (d, cb) => setTimeout(() => { throw new Error('unseen') }),\n    pid:"))
+    with (
+        JSHost(config) as host,
+        pytest.raises(WorkerDied, match=r"uncaught exception: Error: unseen\.\n    at .*host\.config\.js:\d+:\d+\)$"),
+    ):
+        host.function("fails")()
+
+
 def test_changed_code_answers_at_once_and_broken_code_warns_while_the_old_answers(
     managed: JSHost, wait_for: Any
 ) -> None:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-__all__ = ["WorkerEnd", "describe_end"]
+__all__ = ["WorkerEnd", "describe_end", "own_frames"]
 
 LINES_SHOWN = 20
+FRAMES_SHOWN = 5
 
 OUT_OF_MEMORY = re.compile(r"heap out of memory|Reached heap limit|process out of memory|Ineffective mark-compacts")
 FRAME = re.compile(r"^\s*(?:at )?([^\s(]+) \(", re.MULTILINE)
+FOREIGN = re.compile(r"\bnode:|/js_host/runtime/")
+NATIVE_FRAME = re.compile(r"-+ Native stack trace -+$| *\d+: 0x[0-9a-f]+ ")
 PLACE = re.compile(r"(?:file://)?(/[^\s():]+:\d+)")
 
 KNOWN_CODES = {
@@ -70,13 +73,20 @@ class WorkerEnd:
 
     def __str__(self) -> str:
         head = f"Worker {self.worker} (pid {self.pid}) {self.reason}."
-        return f"{head}\n{said}" if (said := self.last_words()) else head
+        frames = own_frames(self.stack) if self.kind == "crashed" else []
+        return "\n".join([head, *(f"    {frame}" for frame in frames), self.last_words()]).rstrip("\n")
 
     def last_words(self) -> str:
         """Return what it printed last, set in, or nothing."""
-        if not self.lines:
-            return ""
-        return "\n".join(["It printed last:", *(f"  | {line}" for line in self.lines[-LINES_SHOWN:])])
+        lines = [line for line in self.lines if not NATIVE_FRAME.match(line)][-LINES_SHOWN:]
+        return "\n".join(["It printed last:", *(f"  | {line}" for line in lines)]) if lines else ""
+
+
+def own_frames(stack: object) -> list[str]:
+    """Give the first frames of the user's own code; those inside Node help nobody."""
+    lines = [line.strip() for line in stack.splitlines()] if isinstance(stack, str) else []
+    frames = [line for line in lines if line.startswith("at ") and not FOREIGN.search(line)]
+    return frames[:FRAMES_SHOWN]
 
 
 def describe_end(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from js_host._host.endings import WorkerEnd
+from js_host._host.endings import WorkerEnd, own_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["hint_at_environment", "start_story"]
-
-FRAMES_SHOWN = 5
 
 
 def start_story(config_file: str, end: WorkerEnd, *, node: str, node_fault: str | None = None) -> str:
@@ -58,7 +56,7 @@ UNSETTLED = 13
 UNSETTLED_AWAIT = "Look in {file}, and in what it imports, for an `await` outside of any function."
 SLOW_START = (
     "Look in {file}, and in what it imports, for an `await` outside of any function that never settles, or for a long "
-    "computation. If it is only slow, allow a longer start."
+    "computation. If it is only slow, allow a longer start: the setting START_TIMEOUT, or --start-timeout."
 )
 EXIT = "Something in {file}, or in what it imports, called process.exit(): remove that, or move it into a function."
 
@@ -73,7 +71,7 @@ def _error_story(error: Mapping[str, Any]) -> Iterator[str]:
         yield _set_in(frame.strip("\n"), "    ")
     name, message = error.get("name") or "Error", error.get("message") or ""
     yield _set_in(f"{name}: {message}", "  ")
-    yield from _own_frames(error.get("stack"))
+    yield from (f"    {frame}" for frame in own_frames(error.get("stack")))
     yield ""
     if error.get("hint"):
         yield f"Hint: {error['hint']}"
@@ -82,14 +80,6 @@ def _error_story(error: Mapping[str, Any]) -> Iterator[str]:
 def _place(error: Mapping[str, Any]) -> str:
     file, line = error.get("file"), error.get("line")
     return f"{file}:{line}" if file and line else str(file or "")
-
-
-def _own_frames(stack: object) -> Iterator[str]:
-    """Yield the first frames of the user's own code; those inside Node help nobody."""
-    if isinstance(stack, str):
-        frames = [line.strip() for line in stack.splitlines() if line.strip().startswith("at ")]
-        own = [frame for frame in frames if "node:internal" not in frame and "/js_host/runtime/" not in frame]
-        yield from (f"    {frame}" for frame in own[:FRAMES_SHOWN])
 
 
 def _set_in(text: str, by: str) -> str:

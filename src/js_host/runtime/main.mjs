@@ -37,6 +37,8 @@ const control = Number(options.control)
 let loads = null
 /** @type {Promise<import('./door.mjs').Door> | undefined} node:http is loaded by the first connection: most workers never see one */
 let door
+/** @type {Worker | null} what serves, once the config is loaded */
+let serving = null
 /** What callers on TCP must know, as a digest; gone from the environment before any code of the config runs. */
 const tokenDigest = process.env.JS_HOST_TOKEN_SHA256
 delete process.env.JS_HOST_TOKEN_SHA256
@@ -46,6 +48,7 @@ process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the sup
 process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
 const records = new Records((line) => process.stdout.write(line))
 captureConsole((level, text) => records.record(level, text), () => records.admit())
+watchLife()
 await start().catch(failed)
 
 /**
@@ -83,7 +86,8 @@ async function start () {
 /** @param {Worker} worker */
 function ready (worker) {
   const { host } = worker
-  watchLife(worker)
+  serving = worker
+  process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason))
   tell({ type: 'ready', pid: process.pid, node: process.version, status: host.status(), disconnectTimeout: host.settings.disconnectTimeout })
 }
 
@@ -185,28 +189,30 @@ async function drain (worker, servers, { timeout }) {
   process.exit(0)
 }
 
-/** What ends the process, or fails where no call is waiting for it, is told before it is too late. @param {Worker} worker */
-function watchLife (worker) {
+/** What ends the process is told before it is too late. */
+function watchLife () {
   process.on('exit', (code) => {
     records.tellAll()
-    if (worker.host.metrics !== null) tell({ type: 'report', ...worker.report() })
-    if (worker.draining) return
-    const functions = worker.inFlight()
+    if (serving === null) return tell({ type: 'exit', code, functions: [] })
+    if (serving.host.metrics !== null) tell({ type: 'report', ...serving.report() })
+    if (serving.draining) return
+    const functions = serving.inFlight()
     const message = `process.exit(${code}) was called${functions.length > 0 ? ` while ${functions.join(', ')} ran` : ''}.`
-    worker.goodbye({ reason: 'exit', message })
+    serving.goodbye({ reason: 'exit', message })
     tell({ type: 'exit', code, functions })
   })
-  process.on('uncaughtException', (error) => crashed(worker, error))
-  process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason))
+  process.on('uncaughtException', crashed)
 }
 
-/** An exception that nobody caught: the process may be in any state, so it ends. @param {Worker} worker @param {unknown} thrown */
-async function crashed (worker, thrown) {
+/** An exception that nobody caught: the process may be in any state, so it ends. @param {unknown} thrown */
+async function crashed (thrown) {
   const { describeError } = await import('./errors.mjs')
   const error = describeError(thrown)
-  worker.draining = true
-  tell({ type: 'crashed', error, functions: worker.inFlight() })
-  worker.goodbye({ reason: 'crashed', message: `An exception that nobody caught ended the worker: ${error.stack ?? error.message}` })
+  tell({ type: 'crashed', error, functions: serving?.inFlight() ?? [] })
+  if (serving !== null) {
+    serving.draining = true
+    serving.goodbye({ reason: 'crashed', message: `An exception that nobody caught ended the worker: ${error.stack ?? error.message}` })
+  }
   setImmediate(() => process.exit(1))
 }
 
