@@ -18,6 +18,17 @@ import pytest
 PATIENCE = 5.0
 
 
+def pytest_configure() -> None:
+    """Have what the tests start take signals as usual, also where a shell has the tests ignore them (`&`, `nohup`).
+
+    What has a handler here has none in another program; what is ignored here would be ignored there too.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+
 class Left:
     """Where a test puts what it starts, so that it can be found again.
 
