@@ -129,6 +129,8 @@ class Row(Pending):
 
     def failed(self, error: JSHostError) -> None:
         """It has no result, or not from there."""
+        if self._way is None:
+            return  # the connection broke while a late call was cancelled, and had told us so
         way = self._leave(0)
         if isinstance(error, (NotSent, Stopping)) and self._tries < ATTEMPTS:
             self._map.again.append(self)

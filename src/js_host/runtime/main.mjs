@@ -145,7 +145,10 @@ function listenAll (worker) {
 function listen (fd, onConnection) {
   return new Promise((resolve, reject) => {
     const server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, onConnection)
-    server.once('error', reject)
+    server.on('error', (error) => {
+      reject(error)
+      if (server.listening) console.error('A connection could not be accepted:', error.message) // no descriptors, most likely
+    })
     server.listen({ fd }, () => resolve(server))
   })
 }
