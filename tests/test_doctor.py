@@ -125,3 +125,13 @@ def test_a_warning_leaves_the_exit_code_0(monkeypatch: pytest.MonkeyPatch, capsy
     assert main(["doctor", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown == {"ok": True, "findings": [{"about": "node", "state": "warning", "text": "is old", "fix": ""}]}
+
+
+def test_what_breaks_several_checks_is_told_once() -> None:
+    found = [
+        Finding("node", BROKEN, "none", "get one"),
+        Finding("sockets", GOOD, "fine"),
+        Finding("call", BROKEN, "none"),
+    ]
+    told = [*doctor.each_story_once(iter(found))]
+    assert told == [*found[:2], Finding("call", BROKEN, "not looked at: see `node` above")]

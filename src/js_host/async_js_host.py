@@ -112,7 +112,7 @@ class AsyncJSHost(ThereIsOne):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        await _to_the_end(lambda: self._host._leave(isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))))
 
     # Calling.
 

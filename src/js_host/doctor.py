@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from . import __version__
@@ -65,7 +65,18 @@ def examine(config_file: str | None = None) -> list[Finding]:
         ("config", lambda: check_config(os.path.abspath(path), named)),
         ("call", check_call),
     ]
-    return [finding for about, check in checks for finding in guarded(about, check)]
+    return list(each_story_once(finding for about, check in checks for finding in guarded(about, check)))
+
+
+def each_story_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What breaks several checks in the same words, a Node that is missing say, is told by the first of them."""
+    told: dict[str, str] = {}
+    for finding in findings:
+        if finding.state == BROKEN and finding.text in told:
+            yield finding._replace(text=f"not looked at: see `{told[finding.text]}` above", fix="")
+        else:
+            told.setdefault(finding.text, finding.about)
+            yield finding
 
 
 def guarded(about: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["JSHost"]
 
+#: How long the calls of a program that is interrupted may take to end, in seconds.
+HURRY = 1.0
+
 
 class JSHost(ThereIsOne):
     """The host of one config file.
@@ -127,6 +130,12 @@ class JSHost(ThereIsOne):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._leave(isinstance(error, KeyboardInterrupt))
+
+    def _leave(self, is_hurried: bool) -> None:
+        """Close, at the end of a `with`: who interrupts a program does not wait for a worker that is stuck."""
+        if is_hurried and self._home is not None and self._home.is_own:
+            self._home.stop(HURRY)
         self.close()
 
     # Calling.

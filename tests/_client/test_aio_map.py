@@ -191,7 +191,7 @@ def test_a_failed_row_raises_at_its_turn_or_is_given_in_its_place(start: Any) ->
         assert found[3] == 4
         assert isinstance(found[1], Wrong)
         assert isinstance(found[1].__cause__, FunctionError)
-        assert "data is a object" in str(found[2])
+        assert "data is an object" in str(found[2])
 
     asyncio.run(main())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -64,3 +66,35 @@ def test_an_interrupt_in_the_middle_of_a_call_never_mixes_answers_up_and_leaves_
         [sys.executable, "-c", PROGRAM, str(config), str(workers)], capture_output=True, text=True, timeout=60
     )
     assert (ended.stdout, ended.returncode) == ("well\n", 0), ended.stdout + ended.stderr
+
+
+STUCK = """
+import sys
+from js_host import JSHost
+
+with JSHost(sys.argv[1]) as host:
+    host.function("loops", timeout=None)(print=lambda: print("begun", flush=True))
+"""
+STUCK_LOOP = """
+import asyncio, sys
+from js_host import AsyncJSHost
+
+async def main():
+    async with AsyncJSHost(sys.argv[1]) as host:
+        await host.function("loops", timeout=None)(print=lambda: print("begun", flush=True))
+
+asyncio.run(main())
+"""
+LOOPS = "module.exports = { functions: { loops: async ({ print }) => { await print(); while (true) {} } } }"
+
+
+@pytest.mark.parametrize("program", [STUCK, STUCK_LOOP])
+def test_an_interrupt_does_not_wait_for_javascript_that_loops_for_ever(nothing_left: Any, program: str) -> None:
+    command = [sys.executable, "-c", program, nothing_left.config(LOOPS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in running.communicate(timeout=60)[1]
+    assert time.monotonic() - began < 6

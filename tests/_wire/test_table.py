@@ -195,7 +195,7 @@ def test_an_array_of_the_standard_library_comes_back_as_one(code: str) -> None:
 
 
 REFUSED: dict[str, tuple[object, str]] = {
-    "an object": (object(), "data['a'][1] is a object, which can not be given to JavaScript"),
+    "an object": (object(), "data['a'][1] is an object, which can not be given to JavaScript"),
     "a range": (range(3), "data['a'][1] is a range"),
     "a deque": (collections.deque([1]), "data['a'][1] is a collections.deque"),
     "a mapping proxy": (MappingProxyType({}), "data['a'][1] is a mappingproxy"),
@@ -238,7 +238,7 @@ def test_what_can_not_cross_is_refused_by_its_path(
 
 
 def test_the_data_itself_has_a_path_too() -> None:
-    with pytest.raises(ValueNotSupported, match=r"^data is a object, which can not"):
+    with pytest.raises(ValueNotSupported, match=r"^data is an object, which can not"):
         values.encode(object())
 
 

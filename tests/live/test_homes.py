@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +33,7 @@ module.exports = {
 
 SEED = """
 import os
+import socket
 from js_host.conf import settings as js_host_settings
 from js_host.function import Function
 
@@ -127,6 +130,17 @@ def test_a_managed_host_that_can_not_start_says_what_its_worker_printed_last(man
     Path(managed.config_file).write_text("console.log('so far, so good')\nprocess.exit(4)\n")
     with pytest.raises(StartError, match=r"(?s)It printed last:\n  \| so far, so good"):
         managed.function("pid")()
+
+
+def test_advice_to_start_a_host_is_for_who_finds_nobody_not_for_who_finds_a_stranger() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ask = JSHost(root_url=f"http://127.0.0.1:{server.getsockname()[1]}").function("f")
+        threading.Thread(target=lambda: server.accept()[0].close()).start()
+        with pytest.raises(ConnectionError) as found:
+            ask()
+    assert "js-host run" not in str(found.value)
+    with pytest.raises(ConnectionError, match=r"No host answers at .*: Connection refused.*`js-host run "):
+        ask()
 
 
 FOR_EVER = "module.exports = { warmup: () => new Promise(() => {}) }"

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from js_host import JSHost
+from js_host._cli.stop import SERVED
 from js_host.exceptions import ConnectionError
 from js_host.manager import JSHostManager
 
@@ -221,7 +222,7 @@ def test_stop_ends_the_host_and_its_manager_and_says_what_it_did(shop: Shop) -> 
     shop.host.function("pid")()
     assert shop.run("stop") == (0, f"Stopped the host of {shop.config}\n", "")
     assert JSHostManager.all() == []
-    assert shop.run("stop")[::2] == (0, f"No host of {shop.config} is managed: there was nothing to stop.\n")
+    assert shop.run("stop")[::2] == (0, f"No host of {shop.config} is managed: there was nothing to stop. {SERVED}\n")
 
 
 def test_stop_all_ends_every_host(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,14 @@ test('a config that throws is told with its own line, its code and its stack', a
   assert.doesNotMatch(error.stack, /node:internal|runtime\/config/)
 })
 
+test('what a compiler like esbuild refuses is told with the line of the source, not of the compiler', async (t) => {
+  const page = join(directory(t, { 'page.jsx': 'export const a =\n  <h1{b}</h1>\n' }), 'page.jsx')
+  const thrown = new Error(`Transform failed with 1 error:\n${page}:2:6: ERROR: Expected "..." but found "b"`)
+  const { file, line, frame, stack } = await startError(thrown, fixture('broken.cjs'))
+  assert.deepEqual([file, line, stack], [page, 2, `Error: ${thrown.message}`])
+  assert.match(frame, /> 2 \| {3}<h1\{b\}<\/h1>\n {4}\| {7}\^/)
+})
+
 test('require in an ES module gets a hint', async () => {
   const error = await story(fixture('commonjs_in_esm.mjs'))
   assert.match(error.hint, /Rename it to \.cjs/)

@@ -53,13 +53,14 @@ MODULE_CONFIG = CONFIG.replace("module.exports =", "export default")
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("directory", nargs="?", default=".", metavar="DIR", help="where to write it (default: here)")
+    parser.set_defaults(program="js-host", home=os.curdir)
 
 
 def main(arguments: Namespace) -> int:
     path = os.path.join(arguments.directory, NAME)
     write_new(path, MODULE_CONFIG if is_module(arguments.directory) else CONFIG)
     print(path)
-    print(f"Wrote {path}. Next, call one of its functions:\n{next_step(path)}", file=sys.stderr)
+    print(f"Wrote {path}. Next, call one of its functions:\n{next_step(path, arguments)}", file=sys.stderr)
     return 0
 
 
@@ -90,8 +91,10 @@ def is_module(directory: str) -> bool:
             place = os.path.dirname(place)
 
 
-def next_step(path: str) -> str:
+def next_step(path: str, arguments: Namespace) -> str:
+    """The command that calls a function of it: `program` finds the file by itself in its `home`."""
     import shlex
 
-    config = "" if os.path.normpath(path) == NAME else f" --config {shlex.quote(path)}"
-    return f"  js-host call hello_world name=Foo{config}"
+    is_usual = os.path.normpath(arguments.directory) == os.path.normpath(arguments.home)
+    config = "" if is_usual else f" --config {shlex.quote(path)}"
+    return f"  {arguments.program} call hello_world name=Foo{config}"

@@ -21,7 +21,10 @@ def main(arguments: Namespace) -> int:
     config_file, kept = choose(arguments.config, kept_hosts())
     running = [manager for manager, host in kept if host["state"] != "stopping"]
     if not running:
-        raise ProcessError(f"No host of {config_file} is managed. The next call of a program starts it.")
+        raise ProcessError(
+            f"No host of {config_file} is managed. The next call of a program starts it. "
+            "One of `js-host run` loads its code anew when it gets SIGHUP."
+        )
     for manager in each_once(running):
         manager.restart_as_it_was(config_file)
     print(f"Restarted the host of {config_file}")

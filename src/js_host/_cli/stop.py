@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 HELP = "stop a managed host, or all of them"
 
+SERVED = "One of `js-host run` is stopped where it runs, by Ctrl-C or SIGTERM."
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
@@ -34,7 +36,7 @@ def stop_all() -> int:
         for host in hosts:
             say_stopped(host["config_file"])
     if not managers:
-        print("No host is managed: there was nothing to stop.", file=sys.stderr)
+        print(f"No host is managed: there was nothing to stop. {SERVED}", file=sys.stderr)
     return 0
 
 
@@ -44,7 +46,7 @@ def stop_one(named: str | None) -> int:
     if any(stopped):
         say_stopped(config_file)
     else:
-        print(f"No host of {config_file} is managed: there was nothing to stop.", file=sys.stderr)
+        print(f"No host of {config_file} is managed: there was nothing to stop. {SERVED}", file=sys.stderr)
     return 0
 
 

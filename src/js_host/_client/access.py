@@ -55,11 +55,11 @@ def tls_hint(error: BaseException) -> str:
     """What to do about a TLS handshake that failed so; empty for any other error."""
     reason = str(getattr(error, "reason", ""))
     if "CERTIFICATE_VERIFY_FAILED" in reason:
-        return " Name the certificate of who signs for the host in TLS_CA, and call it by a name in its certificate."
+        return ". Name the certificate of who signs for the host in TLS_CA, and call it by a name in its certificate."
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
-        return " The host lets in only who shows a certificate that it knows: TLS_CERT and TLS_KEY."
+        return ". The host lets in only who shows a certificate that it knows: TLS_CERT and TLS_KEY."
     if "WRONG_VERSION" in reason or "HTTP_REQUEST" in reason:
-        return " Does it speak TLS at all? Then its URL begins with https://, else with http://."
+        return ". Does it speak TLS at all? Then its URL begins with https://, else with http://."
     return ""
 
 

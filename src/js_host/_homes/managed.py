@@ -12,7 +12,7 @@ from ..utils.fork_lock import ForkLock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from .._manager.client import Lease
     from .._manager.follow import Follow
@@ -27,7 +27,7 @@ class ManagedHome:
     The lease is renewed by itself: after the host was stopped or its manager ended, the next call starts it again.
     """
 
-    is_own = False
+    is_own: Literal[False] = False
 
     def __init__(self, options: HostOptions, say: Callable[[str], None]) -> None:
         self.manager = JSHostManager()

@@ -9,7 +9,7 @@ from ..exceptions import ProcessError, WorkerDied
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from .._client.lane import Lane
     from .._client.pool import Pool
@@ -22,7 +22,7 @@ __all__ = ["OwnedHome"]
 class OwnedHome:
     """A supervisor in this process, and a pool of connections to its workers. It runs when it has been made."""
 
-    is_own = True
+    is_own: Literal[True] = True
 
     def __init__(self, options: HostOptions) -> None:
         self._supervisor = Supervisor(
@@ -75,10 +75,10 @@ class OwnedHome:
                 return status
         return None
 
-    def stop(self) -> None:
-        """Let calls finish, then end the workers."""
+    def stop(self, timeout: float | None = None) -> None:
+        """Let calls finish, for `timeout` seconds if it is given, then end the workers."""
         self.link.close()
-        self._supervisor.stop()
+        self._supervisor.stop(timeout)
 
     close = stop
 

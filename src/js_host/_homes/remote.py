@@ -9,18 +9,20 @@ from ..exceptions import ConnectionError, FunctionTimeout, ProcessError, Unexpec
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from .access import AccessOptions
     from .options import CallOptions
 
 __all__ = ["RemoteHome"]
 
+NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError)
+
 
 class RemoteHome:
     """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none of `config_file` answers."""
 
-    is_own = False
+    is_own: Literal[False] = False
 
     def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str) -> None:
         self._root_url = root_url
@@ -33,6 +35,8 @@ class RemoteHome:
                 access=access.read(),
             )
         except ConnectionError as error:
+            if not isinstance(error.__context__, NOBODY_LISTENS):
+                raise  # a host that answers in another way is no reason to start one
             raise ConnectionError(f"{error} {_advice(config_file)}") from None
 
     def is_running(self) -> bool:

@@ -125,7 +125,7 @@ class _Encoder:
     def refusal(self, value: object) -> ValueNotSupported:
         """The error for a value of a type that can not cross."""
         return ValueNotSupported(
-            f"{self._where()} is a {_type_name(value)}, which can not be given to JavaScript. "
+            f"{self._where()} is {_a_type(value)}, which can not be given to JavaScript. "
             "Convert it to a dict, a list, text, a number or bytes first."
         )
 
@@ -325,6 +325,7 @@ def _numpy_array(encoder: _Encoder, value: object) -> Json:
     return _tag("array", kind, list(value.shape), encoder.attach(data.reshape(-1).view(np.uint8).data))
 
 
-def _type_name(value: object) -> str:
+def _a_type(value: object) -> str:
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{'an' if name[0] in 'AEIOaeiou' else 'a'} {name}"

@@ -220,7 +220,7 @@ function copyListed (functions, listed, file) {
  */
 function nothingExported (exported, file) {
   const alone = typeof exported.default === 'function'
-  return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object. "${file}"`,
+  return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object with functions. "${file}"`,
     alone
       ? 'It exports one function without a name that Python could call. Write module.exports = { functions: { name: … } }, or `export function name (data) { … }`.'
       : 'Write module.exports = { functions: { … } }, or `export function name (data) { … }`.')

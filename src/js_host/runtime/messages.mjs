@@ -112,5 +112,5 @@ export function badValue (error) {
 export const STOPPING = { type: 'stopping', name: 'Stopping', message: 'The worker is stopping and takes no more calls.', maybeExecuted: false }
 
 /** What a client is told that did not say who it is. */
-export const NO_TOKEN = 'This host wants its token, and none came.'
-export const WRONG_TOKEN = 'The token that came is not the one of this host.'
+export const NO_TOKEN = 'This host wants its token, and none came. Give it in TOKEN or TOKEN_FILE, or in the variable JS_HOST_TOKEN.'
+export const WRONG_TOKEN = 'The token that came is not the one of this host. Look at TOKEN, TOKEN_FILE and the variable JS_HOST_TOKEN.'

@@ -3,7 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeError } from './errors.mjs'
 import { missingModule } from './packages.mjs'
@@ -35,12 +35,13 @@ const CALL = /^ +at .+$/gm
 export async function tellStart (thrown, configFile) {
   const described = describeError(thrown)
   const missing = missingModule(thrown, configFile)
-  const place = missing ? placeOfText(missing.importer, missing.specifier) : await placeOf(thrown, described)
+  const compiled = compilerPlace(described.message)
+  const place = compiled ?? (missing ? placeOfText(missing.importer, missing.specifier) : await placeOf(thrown, described))
   const { name, message, stack, fields } = described
   return {
     name,
     message,
-    stack: withoutOurs(stack),
+    stack: compiled ? `${name}: ${message}` : withoutOurs(stack),
     code: typeof fields.code === 'string' ? fields.code : null,
     hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there, then start again.' : null),
     file: place?.file ?? missing?.importer ?? null,
@@ -109,6 +110,16 @@ async function placeOf (thrown, { stack, name }) {
   if (name === 'ConfigError') return null
   const parsing = thrown instanceof SyntaxError && /^ +at .*$/m.exec(stack)?.[0].includes('node:internal')
   return headPlace(stack) ?? (parsing ? headPlace(await decoratedStack(thrown)) : null) ?? stackPlace(stack)
+}
+
+/**
+ * What esbuild, and so tsx and Vite, could not compile: the place is in its message, and its stack leads into the compiler.
+ * @param {string} message
+ * @returns {Place | null}
+ */
+function compilerPlace (message) {
+  const match = /^(.+):(\d+):(\d+): ERROR: /m.exec(message)
+  return match && { file: resolve(match[1]), line: Number(match[2]), column: Number(match[3]) + 1 }
 }
 
 /**

@@ -59,7 +59,9 @@ def test_the_functions_are_listed(site: Any) -> None:
 def test_init_writes_into_the_project_where_a_check_warned_that_nothing_was_there(site: Any) -> None:
     site.config.unlink()
     assert "js_host.W002" in site.manage("check").stderr
-    assert site.manage("js_host", "init", cwd="/").returncode == 0
+    written = site.manage("js_host", "init", cwd="/")
+    assert (written.returncode, written.stdout) == (0, f"{site.config}\n")
+    assert written.stderr.endswith("\n  python manage.py js_host call hello_world name=Foo\n")
     assert site.config.read_text().startswith("module.exports")
     assert "js_host.W002" not in site.manage("check").stderr
 

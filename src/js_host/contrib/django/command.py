@@ -34,7 +34,8 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         """Give it the commands of `js-host`; each takes Django's own options too, as other commands of Django do."""
         for inner in add_commands(parser, COMMANDS):
             if inner.get_default("directory"):
-                inner.set_defaults(directory=settings.SOURCE_ROOT or os.curdir)
+                home = settings.SOURCE_ROOT or os.curdir
+                inner.set_defaults(directory=home, home=home, program="python manage.py js_host")
             for name in ("--settings", "--pythonpath"):
                 inner.add_argument(name, default=SUPPRESS, help=SUPPRESS)
             for name in ("--traceback", "--no-color", "--force-color"):
