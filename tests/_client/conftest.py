@@ -14,7 +14,7 @@ import pytest
 from js_host._client.address import Address
 from js_host._client.pool import Lane, Pool
 from js_host._wire import results
-from js_host._wire.frames import CALL, HEADER, HELLO, RESULT
+from js_host._wire.frames import BYE, CALL, ERROR, HEADER, HELLO, RESULT
 from js_host.js_host import JSHost
 
 CONFIG = """
@@ -179,6 +179,19 @@ def evil(nothing_left: Any) -> Iterator[Callable[[Callable[[Client], None]], Evi
     yield make
     for server in made:
         server.close()
+
+
+@pytest.fixture
+def bye() -> Callable[[str], bytes]:
+    """Make the goodbyes of a worker."""
+    return lambda reason: frame(BYE, 0, json.dumps({"reason": reason, "message": "the reason"}).encode())
+
+
+@pytest.fixture
+def stopping() -> Callable[[int], bytes]:
+    """Make the answers of a worker that takes no more calls."""
+    says = {"type": "stopping", "name": "Stopping", "message": "stopping", "maybeExecuted": False}
+    return lambda number: frame(ERROR, number, json.dumps(says).encode())
 
 
 @pytest.fixture(name="frame")

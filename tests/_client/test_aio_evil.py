@@ -18,7 +18,7 @@ from js_host._client.aio_rows import RowSource
 from js_host._client.channel import GRACE
 from js_host._client.job import Job
 from js_host._wire import results
-from js_host._wire.frames import BYE, CHUNK, ERROR, HEADER, HELLO, LOG, RESULT
+from js_host._wire.frames import CHUNK, ERROR, HEADER, HELLO, LOG, RESULT
 from js_host.exceptions import (
     ConnectionError,
     FunctionError,
@@ -33,15 +33,6 @@ from js_host.exceptions import (
 ANSWER = b'{"a":[1,"\\u00fc"]}'
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
-
-
-def bye(frame: Any, reason: str) -> bytes:
-    return frame(BYE, 0, json.dumps({"reason": reason, "message": "the reason"}).encode())  # type: ignore[no-any-return]
-
-
-def stopping(frame: Any, id: int) -> bytes:
-    says = {"type": "stopping", "name": "Stopping", "message": "stopping", "maybeExecuted": False}
-    return frame(ERROR, id, json.dumps(says).encode())  # type: ignore[no-any-return]
 
 
 def talk(server: Any, main: Callable[[Call], Coroutine[Any, Any, Any]]) -> Any:
@@ -139,13 +130,13 @@ def test_a_result_that_is_no_json_is_an_unexpected_response(evil: Any, frame: An
         once(evil(play))
 
 
-def test_a_draining_worker_finishes_its_calls_and_gets_no_more(evil: Any, frame: Any) -> None:
+def test_a_draining_worker_finishes_its_calls_and_gets_no_more(evil: Any, bye: Any) -> None:
     others_are_done = threading.Event()
 
     def play(client: Any) -> None:
         client.greet()
         ids = [client.read()[1] for _ in range(2)]
-        client.send(bye(frame, "draining"))
+        client.send(bye("draining"))
         client.answer(ids[0], client.number)
         if client.number == 1:
             others_are_done.wait(10)
@@ -162,13 +153,13 @@ def test_a_draining_worker_finishes_its_calls_and_gets_no_more(evil: Any, frame:
     talk(evil(play), main)
 
 
-def test_calls_that_a_stopping_worker_did_not_take_are_taken_elsewhere(evil: Any, frame: Any) -> None:
+def test_calls_that_a_stopping_worker_did_not_take_are_taken_elsewhere(evil: Any, stopping: Any, bye: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
             _, id, _ = client.read()
             if client.number == 1:
-                client.send(bye(frame, "draining") + stopping(frame, id))
+                client.send(bye("draining") + stopping(id))
             else:
                 client.answer(id, client.number)
 
@@ -180,11 +171,11 @@ def test_calls_that_a_stopping_worker_did_not_take_are_taken_elsewhere(evil: Any
     talk(server, main)
 
 
-def test_a_host_that_is_always_stopping_is_given_up(evil: Any, frame: Any) -> None:
+def test_a_host_that_is_always_stopping_is_given_up(evil: Any, stopping: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
-            client.send(stopping(frame, client.read()[1]))
+            client.send(stopping(client.read()[1]))
 
     server = evil(play)
     with pytest.raises(ConnectionError) as caught:
@@ -194,12 +185,12 @@ def test_a_host_that_is_always_stopping_is_given_up(evil: Any, frame: Any) -> No
 
 
 @pytest.mark.parametrize("reason", ["crashed", "exit", "stuck", "protocol", "of a later version"])
-def test_a_goodbye_ends_all_calls_and_none_is_repeated(evil: Any, frame: Any, reason: str) -> None:
+def test_a_goodbye_ends_all_calls_and_none_is_repeated(evil: Any, bye: Any, reason: str) -> None:
     def play(client: Any) -> None:
         client.greet()
         for _ in range(5):
             client.read()
-        client.send(bye(frame, reason))
+        client.send(bye(reason))
 
     server = evil(play)
 

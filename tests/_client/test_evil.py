@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from js_host._client.channel import GRACE
-from js_host._wire.frames import BYE, ERROR, HEADER, HELLO, RESULT
+from js_host._wire.frames import ERROR, HEADER, HELLO, RESULT
 from js_host.exceptions import (
     ConnectionError,
     FunctionError,
@@ -21,15 +21,6 @@ from js_host.exceptions import (
 )
 
 ANSWER = b'{"a":[1,"\\u00fc"]}'
-
-
-def bye(frame: Any, reason: str) -> bytes:
-    return frame(BYE, 0, json.dumps({"reason": reason, "message": "the reason"}).encode())
-
-
-def stopping(frame: Any, id: int) -> bytes:
-    says = {"type": "stopping", "name": "Stopping", "message": "stopping", "maybeExecuted": False}
-    return frame(ERROR, id, json.dumps(says).encode())
 
 
 @pytest.mark.parametrize("how", ["end", "reset"])
@@ -75,7 +66,7 @@ def test_a_server_that_is_no_worker_is_an_error_of_ours(evil: Any, says: bytes) 
         server.call(timeout=0.3)
 
 
-def test_answers_to_unknown_ids_and_duplicates_are_dropped(evil: Any, frame: Any) -> None:
+def test_answers_to_unknown_ids_and_duplicates_are_dropped(evil: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
@@ -116,11 +107,11 @@ def test_a_result_that_is_no_json_is_an_unexpected_response(evil: Any, frame: An
         evil(play).call()
 
 
-def test_a_draining_worker_finishes_the_call_and_is_left(evil: Any, frame: Any) -> None:
+def test_a_draining_worker_finishes_the_call_and_is_left(evil: Any, bye: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         _, id, _ = client.read()
-        client.send(bye(frame, "draining"))
+        client.send(bye("draining"))
         client.answer(id, client.number)
         client.wait_for_end()
 
@@ -128,13 +119,13 @@ def test_a_draining_worker_finishes_the_call_and_is_left(evil: Any, frame: Any) 
     assert [server.call(), server.call()] == [1, 2]
 
 
-def test_a_call_that_a_stopping_worker_did_not_take_is_taken_elsewhere(evil: Any, frame: Any) -> None:
+def test_a_call_that_a_stopping_worker_did_not_take_is_taken_elsewhere(evil: Any, stopping: Any, bye: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
             _, id, _ = client.read()
             if client.number == 1:
-                client.send(bye(frame, "draining") + stopping(frame, id))
+                client.send(bye("draining") + stopping(id))
             else:
                 client.answer(id, client.number)
 
@@ -143,12 +134,12 @@ def test_a_call_that_a_stopping_worker_did_not_take_is_taken_elsewhere(evil: Any
     assert len(server.calls) == 2
 
 
-def test_a_call_that_came_too_late_for_a_draining_worker_is_taken_elsewhere(evil: Any, frame: Any) -> None:
+def test_a_call_that_came_too_late_for_a_draining_worker_is_taken_elsewhere(evil: Any, bye: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         _, id, _ = client.read()
         if client.number == 1:
-            client.send(bye(frame, "draining") + bye(frame, "drained"))
+            client.send(bye("draining") + bye("drained"))
         else:
             client.answer(id, client.number)
 
@@ -157,11 +148,11 @@ def test_a_call_that_came_too_late_for_a_draining_worker_is_taken_elsewhere(evil
     assert len(server.calls) == 2
 
 
-def test_a_host_that_is_always_stopping_is_given_up(evil: Any, frame: Any) -> None:
+def test_a_host_that_is_always_stopping_is_given_up(evil: Any, stopping: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
-            client.send(stopping(frame, client.read()[1]))
+            client.send(stopping(client.read()[1]))
 
     server = evil(play)
     with pytest.raises(ConnectionError) as caught:
@@ -171,11 +162,11 @@ def test_a_host_that_is_always_stopping_is_given_up(evil: Any, frame: Any) -> No
 
 
 @pytest.mark.parametrize("reason", ["crashed", "exit", "stuck", "protocol", "of a later version"])
-def test_a_goodbye_ends_the_call_and_it_is_not_repeated(evil: Any, frame: Any, reason: str) -> None:
+def test_a_goodbye_ends_the_call_and_it_is_not_repeated(evil: Any, bye: Any, reason: str) -> None:
     def play(client: Any) -> None:
         client.greet()
         client.read()
-        client.send(bye(frame, reason))
+        client.send(bye(reason))
 
     server = evil(play)
     with pytest.raises((WorkerDied, UnexpectedResponse), match="the reason") as caught:

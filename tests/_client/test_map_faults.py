@@ -13,7 +13,7 @@ import pytest
 from js_host._client import bulk
 from js_host._client.job import Job
 from js_host._wire import results
-from js_host._wire.frames import BYE, CALL, ERROR, LOG
+from js_host._wire.frames import CALL, LOG
 from js_host.exceptions import (
     ConnectionError,
     FunctionTimeout,
@@ -117,21 +117,12 @@ def test_a_host_that_is_stopped_in_a_map_finishes_what_it_has_and_says_that_it_w
 # What only a server that lies can do.
 
 
-def bye(frame: Any, reason: str) -> bytes:
-    return bytes(frame(BYE, 0, json.dumps({"reason": reason, "message": "the reason"}).encode()))
-
-
-def stopping(frame: Any, id: int) -> bytes:
-    says = {"type": "stopping", "name": "Stopping", "message": "stopping", "maybeExecuted": False}
-    return bytes(frame(ERROR, id, json.dumps(says).encode()))
-
-
 def collect(server: Any, rows: Any, timeout: float | None = 5, **options: Any) -> list[Any]:
     return list(server.pool.map(iter(rows), Job(b"f", timeout, results.value, lambda error: error, **options)))
 
 
 def test_a_worker_that_has_left_in_order_is_heard_before_it_is_found_gone(
-    evil: Any, frame: Any, monkeypatch: pytest.MonkeyPatch
+    evil: Any, bye: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "LOOK_AFTER", 60.0)  # so that the next rows are sent before anything is read
     may_leave, has_left = threading.Event(), threading.Event()
@@ -145,7 +136,7 @@ def test_a_worker_that_has_left_in_order_is_heard_before_it_is_found_gone(
                 for _ in range(3):
                     client.read()
                 may_leave.wait(5)
-                client.send(bye(frame, "draining") + bye(frame, "drained"))
+                client.send(bye("draining") + bye("drained"))
                 client.socket.close()
                 has_left.set()
                 return
@@ -158,14 +149,14 @@ def test_a_worker_that_has_left_in_order_is_heard_before_it_is_found_gone(
     assert list(answers) == [2] * 19
 
 
-def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, frame: Any) -> None:
+def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, stopping: Any, bye: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         for turn in range(1000):
             kind, id, _ = client.read()
             assert kind == CALL
             if client.number == 1 and turn >= 3:
-                client.send((bye(frame, "draining") if turn == 3 else b"") + stopping(frame, id))
+                client.send((bye("draining") if turn == 3 else b"") + stopping(id))
             else:
                 client.answer(id, id)
 
@@ -174,11 +165,11 @@ def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, fr
     assert server.connections == 2
 
 
-def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, frame: Any) -> None:
+def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         while True:
-            client.send(stopping(frame, client.read()[1]))
+            client.send(stopping(client.read()[1]))
 
     with pytest.raises(ProcessError, match="stopping"):
         collect(evil(play), range(100))
@@ -232,12 +223,12 @@ def test_answers_that_nobody_asked_for_are_dropped_and_lies_end_the_connection(e
 
 
 @pytest.mark.parametrize(("reason", "kind"), [("crashed", WorkerDied), ("protocol", UnexpectedResponse)])
-def test_a_goodbye_says_why_the_calls_in_flight_have_failed(evil: Any, frame: Any, reason: str, kind: Any) -> None:
+def test_a_goodbye_says_why_the_calls_in_flight_have_failed(evil: Any, bye: Any, reason: str, kind: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         id = client.read()[1]
         if client.number == 1:
-            client.send(bye(frame, reason))
+            client.send(bye(reason))
             return
         while True:
             client.answer(id, id)

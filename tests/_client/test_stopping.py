@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -20,15 +19,13 @@ from js_host._client.channel import GRACE
 from js_host._client.job import Job
 from js_host._client.pool import ATTEMPTS, Lane, Pool
 from js_host._wire import results
-from js_host._wire.frames import ERROR
 from js_host.exceptions import FunctionTimeout
 
-STOPPING = {"type": "stopping", "name": "Stopping", "message": "stopping", "maybeExecuted": False}
 COUNT = 20
 
 
 @pytest.fixture
-def server(evil: Any, frame: Any) -> Any:
+def server(evil: Any, stopping: Any) -> Any:
     """The first connection leads to a worker that stops, every other one to its successor."""
 
     def play(client: Any) -> None:
@@ -36,7 +33,7 @@ def server(evil: Any, frame: Any) -> Any:
         while True:
             _, id, _ = client.read()
             if client.number == 1:
-                client.send(frame(ERROR, id, json.dumps(STOPPING).encode()))
+                client.send(stopping(id))
             else:
                 client.answer(id, client.number)
 
@@ -105,7 +102,7 @@ def test_where_no_hello_comes_another_connection_is_made(evil: Any, ask: Callabl
 
 @pytest.mark.parametrize("ask", [call, stream])
 def test_it_is_asked_once_however_many_idle_connections_lead_to_it(
-    evil: Any, frame: Any, ask: Callable[[Any], list[Any]]
+    evil: Any, stopping: Any, ask: Callable[[Any], list[Any]]
 ) -> None:
     together, stops = threading.Barrier(4), threading.Event()
 
@@ -117,7 +114,7 @@ def test_it_is_asked_once_however_many_idle_connections_lead_to_it(
                 together.wait(10)
                 client.answer(id, client.number)
             elif client.number <= 4:
-                client.send(frame(ERROR, id, json.dumps(STOPPING).encode()))
+                client.send(stopping(id))
             else:
                 client.answer(id, client.number)
 
@@ -128,14 +125,14 @@ def test_it_is_asked_once_however_many_idle_connections_lead_to_it(
     assert ask(server) == [5] * COUNT
 
 
-def test_the_deadline_counts_the_time_that_it_took_to_refuse(evil: Any, frame: Any) -> None:
+def test_the_deadline_counts_the_time_that_it_took_to_refuse(evil: Any, stopping: Any) -> None:
     def play(client: Any) -> None:
         client.greet()
         if client.number == 1:
             client.answer(client.read()[1], "first")
             _, id, _ = client.read()
             time.sleep(0.4)
-            client.send(frame(ERROR, id, json.dumps(STOPPING).encode()))
+            client.send(stopping(id))
         client.read()
         client.wait_for_end()
 
