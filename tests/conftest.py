@@ -18,6 +18,17 @@ import pytest
 PATIENCE = 5.0
 
 
+def pytest_configure() -> None:
+    """Have what the tests start take signals as usual, also where a shell has the tests ignore them (`&`, `nohup`).
+
+    What has a handler here has none in another program; what is ignored here would be ignored there too.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+
 class Left:
     """Where a test puts what it starts, so that it can be found again.
 
@@ -28,6 +39,8 @@ class Left:
     def __init__(self, directory: Path, runtime: Path) -> None:
         self.directory = directory
         self.runtime = runtime
+        #: What an earlier test has left is not this one's fault.
+        self._before = {pid for pid in _pids() if _is_zombie_of_ours(pid)}
 
     def config(self, text: str = "module.exports = { functions: {} }\n", name: str = "host.config.js") -> Path:
         """Write a config file, and return its path."""
@@ -52,14 +65,15 @@ class Left:
                 pass
 
     def _one_of_ours(self, pid: int) -> str | None:
+        if pid in self._before or pid == os.getpid():
+            return None
+        if _is_zombie_of_ours(pid):
+            return f"{pid} zombie"
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
         except OSError:
             return None
-        if state == "Z":
-            return f"{pid} zombie" if int(parent) == os.getpid() else None
-        return f"{pid} {command}" if str(self.directory) in command and pid != os.getpid() else None
+        return f"{pid} {command}" if str(self.directory) in command else None
 
 
 @pytest.fixture
@@ -136,6 +150,14 @@ def free_port() -> Callable[[], int]:
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _is_zombie_of_ours(pid: int) -> bool:
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return False
+    return state == "Z" and int(parent) == os.getpid()
 
 
 def _descriptors() -> dict[int, str]:

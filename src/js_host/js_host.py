@@ -83,6 +83,9 @@ class JSHost(ThereIsOne):
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
+        config_file, token_file, tls_ca, tls_cert, tls_key = map(
+            _absolute, (config_file, token_file, tls_ca, tls_cert, tls_key)
+        )
         self._given = {name: value for name, value in locals().items() if name != "self"}
         checked = {"workers": workers, "concurrency": concurrency, "queue_size": queue_size, "env": env, "token": token}
         for name, value in checked.items():
@@ -90,7 +93,7 @@ class JSHost(ThereIsOne):
                 find_setting(name.upper()).kind.check(name, value)
         if managed + owned + bool(root_url) > 1:
             raise ConfigError("A host is owned, or managed, or at a root_url: give one of these.")
-        self._config_file = None if config_file is None else os.path.abspath(config_file)
+        self._config_file = config_file
         self._root_url = root_url.rstrip("/") if root_url else None
         self._managed = managed
         self._owned = owned
@@ -102,8 +105,7 @@ class JSHost(ThereIsOne):
         self._concurrency = concurrency
         self._queue_size = queue_size
         self._env = env
-        files = [None if path is None else os.fspath(path) for path in (token_file, tls_ca, tls_cert, tls_key)]
-        self._access = (token, *files)
+        self._access = (token, token_file, tls_ca, tls_cert, tls_key)
         self._home: Home | None = None
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
@@ -115,7 +117,7 @@ class JSHost(ThereIsOne):
 
     def __reduce__(self) -> tuple[Callable[..., JSHost], tuple[Any, ...]]:
         owned = self._owned or self._was_stopped or (self._home is not None and self._home.is_own)
-        return pack(self, {**self._given, "config_file": self._config_file}, owned)
+        return pack(self, self._given, owned)
 
     def __enter__(self) -> Self:
         """Start the host; or connect, if it was given a `root_url`."""
@@ -389,3 +391,8 @@ class JSHost(ThereIsOne):
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout, env=options.env)
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    """The same file wherever the program, or a process that the host travels to, goes."""
+    return None if path is None else os.path.abspath(path)

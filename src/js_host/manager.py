@@ -126,9 +126,9 @@ class JSHostManager:
 
         Raises StartError with the file, the line and a hint, if the config can not be loaded.
         """
-        from ._manager.client import lease
+        from ._manager.client import lease, settings_message
 
-        return lease(
+        message = settings_message(
             os.fspath(config_file),
             workers=workers,
             path_to_node=path_to_node,
@@ -136,8 +136,8 @@ class JSHostManager:
             env=env,
             spin=spin,
             start_timeout=start_timeout,
-            say=say,
         )
+        return lease(message, say)
 
     def follow_host(
         self,
@@ -184,10 +184,9 @@ class JSHostManager:
         start, the old one stays, and StartError says why. The settings count only where no host runs: one that runs
         keeps its own.
         """
-        from ._manager.client import request_or_start
+        from ._manager.client import request_or_start, settings_message
 
-        request_or_start(
-            "restart",
+        message = settings_message(
             os.fspath(config_file),
             workers=workers,
             path_to_node=path_to_node,
@@ -196,6 +195,7 @@ class JSHostManager:
             spin=spin,
             start_timeout=start_timeout,
         )
+        request_or_start("restart", message)
 
     def restart_as_it_was(self, config_file: str | os.PathLike[str]) -> None:
         """The same for a host that runs, with the environment that it has: for tools, which have another one."""

@@ -23,6 +23,7 @@ module.exports = {
   port: 0, requestDataLimit: LIMIT,
   functions: {
     echo: (data) => data,
+    repeat: ([unit, count]) => unit.repeat(count),
     pid: () => process.pid,
     size: (data) => typeof data === 'string' ? data.length : data.byteLength,
     text: (n) => 'x'.repeat(n),

@@ -213,6 +213,22 @@ def test_what_the_rows_raise_comes_after_the_results_before_it(start: Any, kind:
     asyncio.run(main())
 
 
+def test_rows_that_are_cancelled_are_no_end_of_the_rows(start: Any) -> None:
+    host = start()
+
+    async def rows() -> AsyncIterator[int]:
+        yield 1
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        found: list[Any] = []
+        with pytest.raises(asyncio.CancelledError):
+            await collect(AsyncFunction[Any]("echo", host).map(rows()), found)
+        assert found == [1]
+
+    asyncio.run(main())
+
+
 def test_all_workers_have_calls_and_never_more_than_the_window_or_the_concurrency(start: Any) -> None:
     async def main(host: JSHost, limit: int, **options: Any) -> None:
         pids = [pid async for pid in AsyncFunction[Any]("count", host).map(range(200), **options)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -85,3 +86,30 @@ def test_however_many_call_at_once_one_connection_is_made(evil: Any) -> None:
 
     talk(server, main)
     assert server.connections == 1
+
+
+def test_a_connection_that_is_made_when_the_host_was_stopped_does_not_stay(
+    evil: Any, hello: Any, wait_for: Any
+) -> None:
+    asked, stopped, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def play(client: Any) -> None:
+        client.read()
+        asked.set()
+        stopped.wait(10)
+        client.send(hello())
+        client.wait_for_end()
+        ended.set()
+
+    server = evil(play)
+
+    async def main(call: Call) -> None:
+        task = asyncio.create_task(call())
+        await asyncio.to_thread(asked.wait, 10)
+        task.cancel()
+        await asyncio.wait((task,))
+        server.pool.close()
+        stopped.set()
+        await asyncio.to_thread(wait_for, ended.is_set)
+
+    talk(server, main)

@@ -51,12 +51,12 @@ def test_the_limit_holds_to_the_byte_both_ways(host: Any) -> None:
     for less in (1, 0):
         assert size("x" * (room - less)) == room - less
         assert size(bytes(bytes_room - less)) == bytes_room - less
-        assert len(text(limit - 2 - less)) == limit - 2 - less
+        assert len(text(limit - 24 - less)) == limit - 24 - less
         assert len(data(limit - 8 - 17 - less)) == limit - 8 - 17 - less
     for call, argument, ran in (
         (size, "x" * (room + 1), False),
         (size, bytes(bytes_room + 1), False),
-        (text, limit - 1, True),
+        (text, limit - 23, True),
         (data, limit - 24, True),
     ):
         with pytest.raises(PayloadTooLarge, match="requestDataLimit") as caught:
@@ -211,3 +211,10 @@ def test_what_can_not_cross_names_its_path_and_leaves_the_connection(host: Any) 
         with pytest.raises(ValueNotSupported, match=r"data\['a'\]\[0\]"):
             echo({"a": [object()]})
         assert echo(1) == 1
+
+
+@pytest.mark.parametrize("unit", ["x", "é<", "世", "👋", "\ud800"])
+def test_texts_of_every_length_come_back(host: Any, unit: str) -> None:
+    repeat = host().function("repeat")
+    for count in (0, 1, 4095, 4096, 8191, 8192, 8193, 65_535, 1_000_000):
+        assert repeat([unit, count]) == repeat.call([unit, count]) == unit * count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from js_host import AsyncFunction
 from js_host.exceptions import ConfigError, FunctionTimeout, QueueFull
 from js_host.js_host import JSHost
 
@@ -26,6 +28,8 @@ module.exports = {
     },
     most: () => most,
     pid: () => process.pid,
+    ask: async ({ f }) => await f(1),
+    askInParts: async function * ({ f }) { yield await f(1); yield await f(2) },
     parts: async function * (n) { for (let i = 0; i < n; i++) yield i }
   }
 }
@@ -94,6 +98,47 @@ def test_the_deadline_counts_the_waiting(start: Any, wait_for: Any) -> None:
         assert not caught.value.maybe_executed
         first.result()
     assert host.function("work")(1)
+
+
+@pytest.mark.parametrize("again", ["call", "stream", "deeper"])
+def test_what_a_call_asks_may_call_the_same_worker_again(start: Any, again: str) -> None:
+    host = start(concurrency=1, queue_size=0)
+    ask, ask_in_parts, parts, pid = map(host.function, ("ask", "askInParts", "parts", "pid"))
+    ways = {"call": lambda n: pid(), "stream": lambda n: list(parts.stream(n)), "deeper": lambda n: ask(f=ways["call"])}
+    assert ask(f=ways[again])
+    assert len(list(ask_in_parts.stream(f=ways[again]))) == 2
+    assert host._link.gate.line.counts[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["in the loop", "in a thread"])
+def test_in_an_event_loop_too(start: Any, kind: str) -> None:
+    host = start(concurrency=1, queue_size=0)
+    ask, ask_in_parts, pid = (AsyncFunction[Any](name, host) for name in ("ask", "askInParts", "pid"))
+
+    async def in_the_loop(n: int) -> int:
+        return int(await pid())
+
+    def in_a_thread(n: int) -> int:
+        return int(host.function("pid")())
+
+    async def main() -> None:
+        f = in_the_loop if kind == "in the loop" else in_a_thread
+        own = await pid()
+        assert await ask(f=f) == own
+        assert [part async for part in ask_in_parts.stream(f=f)] == [own, own]
+
+    asyncio.run(main())
+    assert host._link.gate.line.counts[0] == 0
+
+
+def test_between_the_parts_of_a_stream_other_calls_wait(start: Any) -> None:
+    host = start(concurrency=1, queue_size=0)
+    stream = host.function("parts").stream(3)
+    next(stream)
+    with pytest.raises(QueueFull):
+        host.function("pid")()
+    stream.close()
+    assert host.function("pid")()
 
 
 def test_calls_with_one_key_go_to_one_worker(start: Any) -> None:

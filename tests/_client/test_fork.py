@@ -10,14 +10,24 @@ import pytest
 
 PROGRAM = """
 import os, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from js_host._client.address import Address
+from js_host._client.http import HttpLink
+from js_host._wire.results import value
 from js_host.js_host import JSHost
 
 config, kind = sys.argv[1:]
-with JSHost(config, workers=2) as host:
+limits = {"workers": 1, "concurrency": 1} if kind == "one call at a time" else {"workers": 2}
+with JSHost(config, **limits) as host:
+    echo = host.function("echo")
     if kind == "remote":
         client = JSHost(root_url=host.get_url())
-    echo = (client if kind == "remote" else host).function("echo")
-    assert echo("before") == "before"
+        echo = client.function("echo")
+    elif kind == "plain HTTP":
+        client = HttpLink(Address.url(host.get_url()))
+        echo = lambda data: client.call(b"echo", data, 20, value)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(echo, range(400))) == list(range(400))  # several connections are idle now
     stop = threading.Event()
     def busy():
         number = 0
@@ -42,13 +52,13 @@ with JSHost(config, workers=2) as host:
     thread.join()
     assert echo("after") == "after"
     assert codes == [0] * 5, codes
-    if kind == "remote":
+    if kind in ("remote", "plain HTTP"):
         client.close()
 print("well")
 """
 
 
-@pytest.mark.parametrize("kind", ["owned", "remote"])
+@pytest.mark.parametrize("kind", ["owned", "remote", "plain HTTP", "one call at a time"])
 def test_parent_and_children_call_at_once_after_a_fork(nothing_left: Any, kind: str) -> None:
     config = nothing_left.config("module.exports = { port: 0, functions: { echo: (data) => data } }")
     ended = subprocess.run(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from typing import Any
 
 import pytest
 
+from js_host._client import bulk
 from js_host._client.job import Job
 from js_host._wire import results
 from js_host._wire.frames import BYE, CALL, ERROR, LOG
@@ -126,6 +128,34 @@ def stopping(frame: Any, id: int) -> bytes:
 
 def collect(server: Any, rows: Any, timeout: float | None = 5, **options: Any) -> list[Any]:
     return list(server.pool.map(iter(rows), Job(b"f", timeout, results.value, lambda error: error, **options)))
+
+
+def test_a_worker_that_has_left_in_order_is_heard_before_it_is_found_gone(
+    evil: Any, frame: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LOOK_AFTER", 60.0)  # so that the next rows are sent before anything is read
+    may_leave, has_left = threading.Event(), threading.Event()
+
+    def play(client: Any) -> None:
+        client.greet()
+        while True:
+            _, id, _ = client.read()
+            client.answer(id, client.number)
+            if client.number == 1:
+                for _ in range(3):
+                    client.read()
+                may_leave.wait(5)
+                client.send(bye(frame, "draining") + bye(frame, "drained"))
+                client.socket.close()
+                has_left.set()
+                return
+
+    job = Job(b"f", 5, results.value, lambda error: error, window=4)
+    answers = evil(play).pool.map(iter(range(20)), job)
+    assert next(answers) == 1
+    may_leave.set()
+    assert has_left.wait(5)
+    assert list(answers) == [2] * 19
 
 
 def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, frame: Any) -> None:

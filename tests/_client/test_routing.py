@@ -30,6 +30,12 @@ def enter(line: Line, ways: list[Way], key: int | None = None) -> Visit:
     return visit
 
 
+def enter_within(line: Line, ways: list[Way], outer: Visit) -> Visit:
+    visit = Visit(None, outer=outer)
+    line.enter(visit, ways)
+    return visit
+
+
 def test_the_least_busy_worker_gets_the_call() -> None:
     ways = [Way(2), Way(1), Way(3)]
     assert choose(ways) is ways[1]
@@ -65,9 +71,9 @@ def test_who_finds_no_room_waits_and_is_let_in_in_order() -> None:
     inside = [enter(line, ways), enter(line, ways)]
     first, second = enter(line, ways), enter(line, ways)
     assert (first.worker, second.worker) == (None, None)
-    assert line.leave(inside[1], 2) is first
+    assert line.leave(inside[1]) is first
     assert first.worker == 1
-    assert line.leave(inside[0], 2) is second
+    assert line.leave(inside[0]) is second
     assert second.worker == 0
 
 
@@ -75,8 +81,36 @@ def test_a_call_with_a_key_waits_for_its_worker_and_holds_nobody_else_up() -> No
     line, ways = Line(1, 10), [Way(), Way()]
     inside = [enter(line, ways), enter(line, ways)]
     keyed, other = enter(line, ways, key=1), enter(line, ways)
-    assert line.leave(inside[0], 2) is other
-    assert line.leave(inside[1], 2) is keyed
+    assert line.leave(inside[0]) is other
+    assert line.leave(inside[1]) is keyed
+
+
+def test_a_call_with_a_key_waits_for_that_worker_also_where_there_are_more_of_them_meanwhile() -> None:
+    line, two, four = Line(1, 10), [Way(), Way()], [Way(), Way(), Way(), Way()]
+    inside, keyed = enter(line, four, key=1), enter(line, two, key=3)
+    assert (inside.worker, keyed.worker) == (1, None)
+    assert line.leave(inside) is keyed
+
+
+def test_a_call_that_another_waits_for_does_not_wait_for_its_place_and_lets_nobody_else_in() -> None:
+    line, ways = Line(1, 10), [Way()]
+    outer, other = enter(line, ways), enter(line, ways)
+    inner = enter_within(line, ways, outer)
+    innermost = enter_within(line, ways, inner)
+    assert (inner.worker, innermost.worker, other.worker) == (0, 0, None)
+    assert line.leave(innermost) is None
+    assert line.leave(inner) is None
+    assert line.leave(outer) is other
+    assert enter_within(line, ways, outer).worker is None, "it has ended, and waits for nothing"
+
+
+def test_a_call_that_one_of_another_host_waits_for_has_to_wait_unless_it_comes_back() -> None:
+    here, there, ways = Line(1, 10), Line(1, 10), [Way()]
+    outer, _ = enter(here, ways), enter(there, ways)
+    assert enter_within(there, ways, outer).worker is None
+    middle = Visit(None, outer=outer)
+    Line(1, 10).enter(middle, ways)
+    assert enter_within(here, ways, middle).worker == 0
 
 
 def test_when_too_many_wait_the_next_is_refused_with_what_to_do() -> None:
@@ -101,9 +135,9 @@ def test_who_gives_up_waiting_is_forgotten() -> None:
     line, ways = Line(1, 10), [Way()]
     inside, patient = enter(line, ways), enter(line, ways)
     gone = enter(line, ways)
-    assert line.leave(gone, 1) is None
-    assert line.leave(inside, 1) is patient
-    assert line.leave(patient, 1) is None
+    assert line.leave(gone) is None
+    assert line.leave(inside) is patient
+    assert line.leave(patient) is None
     assert not line.waiting
 
 
@@ -122,7 +156,7 @@ def test_no_worker_has_more_than_it_may_and_none_is_idle_while_somebody_waits_fo
             except QueueFull:
                 assert len(line.waiting) == size
         else:
-            line.leave(alive.pop(which % len(alive)), workers)
+            line.leave(alive.pop(which % len(alive)))
         assert sorted(line.counts.elements()) == sorted(visit.worker for visit in alive if visit.worker is not None)
         assert max(line.counts.values(), default=0) <= concurrency
         waiting_for = {None if visit.key is None else visit.key % workers for visit in line.waiting}

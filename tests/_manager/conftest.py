@@ -36,9 +36,9 @@ class Place:
         self.threads: list[threading.Thread] = []
         self.programs: list[subprocess.Popen[str]] = []
 
-    def lease(self, config: str | None = None, **settings: Any) -> Lease:
+    def lease(self, config: str | None = None, say: Callable[[str], None] | None = None, **settings: Any) -> Lease:
         """Lease the host, until the end of the test."""
-        self.leases.append(client.lease(config or self.config, **settings))
+        self.leases.append(client.lease(client.settings_message(config or self.config, **settings), say))
         return self.leases[-1]
 
     def call(self, held: Lease, function: str, data: object = None, timeout: float = 20) -> Any:

@@ -20,7 +20,7 @@ PROGRAMS = 50
 
 HERD = """
 import os, sys, json
-from js_host._manager.client import lease
+from js_host._manager.client import lease, settings_message
 from js_host._client.pool import Pool
 hear, say = os.pipe()
 pids = []
@@ -34,7 +34,7 @@ for number in range(int(sys.argv[2])):
         from js_host._wire.results import value
         for attempt in range(3):  # a manager that is killed later ends leases too: who called before, calls again
             try:
-                held = lease(sys.argv[1])
+                held = lease(settings_message(sys.argv[1]))
                 pool = Pool([Lane(Address.unix(slot.address), slot) for slot in held.slots])
                 out = {"manager": held.manager, "pid": pool.call(b"pid", None, 30, value)}
                 break

@@ -235,6 +235,12 @@ def test_a_large_result_is_decoded_with_and_without_the_garbage_collector() -> N
         assert gc.isenabled() is before
 
 
+@pytest.mark.parametrize("tree", [b'{"$":["text",0]}', b'[{"$":["text",0]}]', b'{"$":["text",1]}', b'{"$":["text"]}'])
+def test_a_text_that_is_no_utf8_or_not_there_is_an_unexpected_response(tree: bytes) -> None:
+    with pytest.raises(UnexpectedResponse, match="not understood"):
+        values.decode(tree, [b"\xff"])
+
+
 def test_values_import_neither_numpy_nor_what_only_rich_values_need() -> None:
     program = (
         "import sys; from js_host._wire import values\n"

@@ -169,7 +169,9 @@ def run_stream(*, leaves: bool) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.usefixtures("html")
 def test_the_page_is_there_before_its_reviews() -> None:
-    assert json.loads(run_stream(leaves=False).stdout)[:2] == ["shell", "reviews"]
+    first, *others = json.loads(run_stream(leaves=False).stdout)
+    assert first == "shell"
+    assert "reviews" in others
 
 
 @pytest.mark.usefixtures("html")

@@ -32,13 +32,16 @@ def call():
 
 for _ in range(3):
     threading.Thread(target=call, daemon=True).start()
-while host._link.lanes[0].load()[1] < 3:
+while host.function("begun")() < 3:
     pass
 """
 
 
 def test_a_program_that_ends_with_calls_in_flight_ends_soon_and_without_a_word(nothing_left: Any) -> None:
-    config = nothing_left.config("module.exports = { port: 0, functions: { never: () => new Promise(() => {}) } }")
+    config = nothing_left.config("""
+        let begun = 0
+        exports.never = () => { begun++; return new Promise(() => {}) }
+        exports.begun = () => begun""")
     began = time.monotonic()
     ended = subprocess.run([sys.executable, "-c", PROGRAM, str(config)], capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout) == (0, "")
@@ -94,3 +97,57 @@ def test_of_three_calls_on_one_worker_two_are_cancelled_and_the_third_runs(host:
         return await tasks[2]
 
     assert asyncio.run(calls()) == 2
+
+
+IN_ONE = """
+import sys
+try:
+    import _interpreters
+except ImportError:
+    import _xxsubinterpreters
+    _xxsubinterpreters.run_string(_xxsubinterpreters.create(isolated=sys.argv[1] == "isolated"), sys.argv[2])
+else:
+    _interpreters.exec(_interpreters.create(sys.argv[1]), sys.argv[2])
+"""
+
+
+def run_in_sub_interpreter(kind: str, *lines: str) -> str:
+    """What these lines print in a sub-interpreter: one that shares all with its process (legacy), or an isolated."""
+    code = "\n".join([f"import sys; sys.path[:0] = {[path for path in sys.path if path]!r}", *lines])
+    command = [sys.executable, "-c", IN_ONE, kind, code]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return ended.stdout + ended.stderr
+
+
+def test_a_sub_interpreter_that_shares_its_process_starts_hosts(nothing_left: Any) -> None:
+    config = nothing_left.config("exports.double = (x) => 2 * x")
+    lines = [
+        "from js_host import JSHost",
+        f"with JSHost({str(config)!r}) as host: print(host.function('double')(21))",
+    ]
+    assert run_in_sub_interpreter("legacy", *lines) == "42\n"
+
+
+def test_an_isolated_sub_interpreter_is_told_to_connect_to_a_host(nothing_left: Any) -> None:
+    config = nothing_left.config("exports.double = (x) => 2 * x")
+    lines = [
+        "from js_host import JSHost",
+        "from js_host.exceptions import StartError",
+        f"try: JSHost({str(config)!r}).start()",
+        "except StartError as error: print(error)",
+    ]
+    told = run_in_sub_interpreter("isolated", *lines)
+    assert "can start no thread" in told
+    assert "JSHost(root_url=" in told
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="msgspec can not be loaded where the GIL is not shared")
+def test_an_isolated_sub_interpreter_calls_a_host_that_runs(host: Any) -> None:
+    started = host("double: (x) => 2 * x")
+    lines = [
+        "from js_host import JSHost",
+        f"host = JSHost(root_url={started.get_url()!r})",
+        "print(host.function('double')(21))",
+        "host.close()",
+    ]
+    assert run_in_sub_interpreter("isolated", *lines) == "42\n"

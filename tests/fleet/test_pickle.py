@@ -119,6 +119,15 @@ def test_the_way_in_to_a_host_at_an_address_travels(elsewhere: Any) -> None:
     assert there._access == (None, "/secret/token", "/etc/ca.pem", None, None)
 
 
+def test_the_files_of_the_way_in_are_the_same_wherever_it_is_pickled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    host = JSHost(root_url="https://js.internal", token_file="token", tls_ca=Path("ca.pem"))
+    monkeypatch.chdir("/")
+    assert elsewhere(host)._access[1:3] == (str(tmp_path / "token"), str(tmp_path / "ca.pem"))
+
+
 def test_a_managed_host_is_managed_where_it_lands(config: Path, elsewhere: Any) -> None:
     there = elsewhere(JSHost(config, managed=True, workers=2))
     assert there.manager is not None

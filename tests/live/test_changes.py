@@ -266,7 +266,7 @@ exec unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/%s && exec "%
     ids=["instances", "watches"],
 )
 def test_where_no_directory_can_be_watched_files_are_looked_at_with_one_warning(
-    limit: str, code: str, live: Any, nothing_left: Any, node: str
+    limit: str, code: str, live: Any, nothing_left: Any, node: str, wait_for: Any
 ) -> None:
     wrapper = nothing_left.directory / "node.sh"
     wrapper.write_text(FEW_WATCHES % (limit, node))
@@ -279,7 +279,11 @@ def test_where_no_directory_can_be_watched_files_are_looked_at_with_one_warning(
     (nothing_left.directory / "part.js").write_text(number(2))
     host.wait_for(2)
     host.settle()
-    warnings = [line for line in host.log if "no more watches" in line.text]
-    assert len(warnings) == host.supervisor.generation  # one of each worker
-    assert code in warnings[0].text
-    assert warnings[0].level == "warn"
+
+    def warnings() -> list[Any]:
+        return [line for line in host.log if "no more watches" in line.text]
+
+    wait_for(lambda: len(warnings()) >= host.supervisor.generation)
+    assert len(warnings()) == host.supervisor.generation  # one of each worker
+    assert code in warnings()[0].text
+    assert warnings()[0].level == "warn"

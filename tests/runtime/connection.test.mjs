@@ -160,7 +160,7 @@ test('an unknown function, data that is no JSON and a tag that is none are error
 
 test('a result of the limit is sent, and one more byte is an error that leaves the connection', async (t) => {
   const client = await (await serve(t)).connect()
-  for (const [name, size] of [['text', LIMIT - 2], ['bytes', LIMIT - 8 - 17]]) {
+  for (const [name, size] of [['text', LIMIT - 8 - 16], ['bytes', LIMIT - 8 - 17]]) {
     client.send(call(2, name, size))
     assert.equal((await client.next()).length, LIMIT)
     const { value } = await client.ask(name, size + 1)
@@ -242,7 +242,7 @@ test('a draining worker says so, finishes what runs, takes nothing more and is i
   client.send(call(2, 'echo', 1))
   assert.equal(JSON.parse((await client.next()).text).type, 'stopping')
   client.socket.pause()
-  releases.at(-1)('x'.repeat(LIMIT - 2))
+  releases.at(-1)('x'.repeat(LIMIT - 24))
   await until(() => worker.waiting.size === 0)
   client.socket.resume()
   assert.equal((await client.next()).length, LIMIT)

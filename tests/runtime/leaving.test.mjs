@@ -1,8 +1,9 @@
-// What a worker that leaves says to clients that it has not greeted yet: nothing before its hello.
+// What a worker that leaves says: to clients that it has not greeted yet, nothing before its hello; to later calls, that it stops.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BYE, HELLO, textFrame } from '../../src/js_host/runtime/frames.mjs'
+import { LEAVING } from '../../src/js_host/runtime/worker.mjs'
 import { serve as serveFunctions, until } from './client.mjs'
 
 const serve = (t) => serveFunctions(t, { echo: (data) => data })
@@ -25,3 +26,15 @@ test('who was not greeted hears no goodbye, which it would take for no hello', a
   client.send(textFrame(0, HELLO, '{"protocol":1,"version":"1.0.0"}'))
   assert.equal((await client.next()).kind, HELLO)
 })
+
+for (const how of ['drains', 'was told to drain, and has not noticed yet']) {
+  test(`a worker that ${how} calls no function unknown: its successor may have it`, async (t) => {
+    const { worker, connect } = await serve(t)
+    const client = await connect()
+    assert.equal((await client.ask('brandNew')).value.type, 'unknown-function')
+    if (how === 'drains') worker.drain(() => {})
+    else worker.cells[LEAVING] = 1
+    if (how === 'drains') assert.equal((await client.next()).kind, BYE)
+    assert.equal((await client.ask('brandNew')).value.type, 'stopping')
+  })
+}

@@ -300,3 +300,29 @@ test('isPlain sees what JSON can not say', () => {
   for (const value of [1, 'a', null, undefined, true, [], {}, [1, [2]], { a: { b: null } }]) assert.ok(isPlain(value, 0))
   for (const value of [NaN, -0, Infinity, 1n, Symbol('s'), () => {}, new Date(), new Map(), [NaN], { a: [-0] }, { a: new Point() }]) assert.ok(!isPlain(value, 0))
 })
+
+for (const [title, text] of [
+  ['ASCII', 'x'.repeat(8192)],
+  ['of two bytes', 'é'.repeat(8192)],
+  ['of three bytes', '世'.repeat(8192)],
+  ['of pairs', '👋'.repeat(5000)],
+  ['of many megabytes', 'aé世👋'.repeat(700_000)]
+]) {
+  test(`a long text, ${title}, is sent as it is`, () => {
+    const { rich, text: json, attachments } = written(text)
+    assert.deepEqual([rich, json, attachments.length], [true, '{"$":["text",0]}', 1])
+    assert.ok(attachments[0].equals(Buffer.from(text)))
+    assert.equal(through(text), text)
+  })
+}
+
+for (const [title, text] of [['is short', 'x'.repeat(8191)], ['has a lone surrogate', `\ud800${'x'.repeat(8192)}`]]) {
+  test(`a text that ${title} is sent as JSON`, () => {
+    assert.equal(written(text).rich, false)
+    assert.equal(through(text), text)
+  })
+}
+
+test('a text that is no UTF-8 is refused', () => {
+  assert.throws(() => rich('{"$":["text",0]}', [Buffer.from([0xff])]), ValueNotSupported)
+})

@@ -170,6 +170,8 @@ class AsyncMap:
         self.used: set[AsyncConnection] = set()
         self._ways: dict[AsyncLane, Way] = {}
         self._unreachable: Exception | None = None
+        #: There are rows to give, and no worker is in reach.
+        self._is_stranded = False
         #: How many rows were taken whose results were not given yet.
         self._ahead = 0
         self._waiting: Future[None] | None = None
@@ -189,8 +191,11 @@ class AsyncMap:
                 if self._rows.error is not None:
                     raise self._rows.error
                 return []
-            await self._wait()
-            await self._explain()
+            if self._is_stranded:
+                await self._find_workers()
+            else:
+                await self._wait()
+                await self._explain()
 
     def wake(self) -> None:
         """Something has come."""
@@ -231,6 +236,7 @@ class AsyncMap:
         self.deadline = inf if timeout is None or timeout > LONGEST else now + timeout
         for way in self._ways.values():
             way.settle(now)
+        self._is_stranded = False
         if self._rows.ended and not self.again:
             return
         ways = self._open_ways()
@@ -280,16 +286,23 @@ class AsyncMap:
     # Workers.
 
     def _open_ways(self) -> list[Way]:
-        """The ways to the workers that can be given rows. Raises what is wrong where there are none."""
+        """The ways to the workers that can be given rows."""
         lanes = self._pool.lanes_for(self.job.key)
         ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
         for way in ways:
             if not way.is_open and way.opening is None and way.failures < ATTEMPTS:
                 way.opening = asyncio.get_running_loop().create_task(self._open(way))
         open = [way for way in ways if way.is_open]
-        if not open and not any(way.opening for way in ways) and self._unreachable is not None:
-            raise self._unreachable
+        self._is_stranded = not open and not any(way.opening for way in ways)
         return open
+
+    async def _find_workers(self) -> None:
+        """The host may be elsewhere now. Raises what is wrong if it is not."""
+        assert self._unreachable is not None
+        lanes = self._pool.lanes_for(None)
+        await self._pool.hold()
+        if self._pool.lanes_for(None) is lanes:
+            raise self._unreachable
 
     def _way(self, lane: AsyncLane) -> Way:
         way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from math import inf
 
 from .._wire.messages import Stopping
 from .._wire.values import encode
@@ -13,6 +14,7 @@ from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
 from .channel import NotSent
+from .gate import in_course_of
 from .http import HttpLink
 from .lane import warn_of
 from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
@@ -23,12 +25,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncGenerator, Awaitable
+    from typing import TypeVar
 
     from .._wire.results import Decoder
     from ..exceptions import JSHostError
     from .aio import AsyncConnection
     from .aio_calls import Pending
     from .lane import Lane
+
+    T = TypeVar("T")
 
 __all__ = ["AsyncLane", "AsyncPool", "pool_of_this_loop"]
 
@@ -55,7 +60,7 @@ def _forget_closed_loops(link: Pool | HttpLink) -> None:
 class AsyncLane:
     """The way to one worker: the connection to it, if there is one. `lane` is the blocking client's."""
 
-    __slots__ = ("_explaining", "_opening", "_pool", "_waiting", "connection", "lane")
+    __slots__ = ("_explaining", "_is_retired", "_opening", "_pool", "_waiting", "connection", "lane")
 
     def __init__(self, lane: Lane, pool: Pool) -> None:
         self.lane = lane
@@ -64,6 +69,7 @@ class AsyncLane:
         self.connection: AsyncConnection | None = None
         #: How many calls wait for a connection.
         self._waiting = 0
+        self._is_retired = False
         self._opening = SingleFlight()
         self._explaining = SingleFlight()
 
@@ -79,9 +85,7 @@ class AsyncLane:
         if connection is None or not connection.is_open:
             self._waiting += 1
             try:
-                connection = await self._opening.do(lambda: self._open(), timeout)
-            except TimeoutError:
-                raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
+                connection = await _in_time(self._opening.do(lambda: self._open(), timeout))
             finally:
                 self._waiting -= 1
         return connection
@@ -89,6 +93,9 @@ class AsyncLane:
     async def _open(self) -> AsyncConnection:
         while True:
             connection = await open_connection(self.lane.address, CONNECT_TIMEOUT, self._pool.token, self._pool.spin)
+            if self._is_retired:
+                connection.close()
+                raise ConnectionError("The host was stopped, or is elsewhere now.")
             if not self._pool.should_reach_another(self.lane, connection.hello.pid):
                 self.connection = connection
                 return connection
@@ -105,6 +112,7 @@ class AsyncLane:
 
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""
+        self._is_retired = True
         if self.connection is not None:
             self.connection.retire()
 
@@ -155,9 +163,10 @@ class AsyncPool:
 
     async def _call_in_turn(self, call: AsyncCall, key: int | None) -> object:
         """The same as soon as a worker has room."""
-        async with await self._passing(key, call.deadline) as worker:
+        async with await self._passing(key, call.deadline) as place:
             call.renew(self._loop)
-            return await self._call_anew(call, worker)
+            with in_course_of(place.visit):
+                return await self._call_anew(call, place.worker)
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -166,11 +175,12 @@ class AsyncPool:
         from .aio_stream import Parts  # late: few programs need it
 
         text, attachments = encode(value)
-        async with await self._passing(key, deadline_in(timeout)) as worker:
+        async with await self._passing(key, deadline_in(timeout)) as place:
             for attempt in range(1, ATTEMPTS + 1):
                 parts = Parts(name, text, attachments, timeout, decode)
-                lane, connection = await self._connected(parts, worker)
-                connection.begin(parts)
+                lane, connection = await self._connected(parts, place.worker)
+                with in_course_of(place.visit):
+                    connection.begin(parts)
                 try:
                     while parts.has_one or await parts.wait(connection):
                         if connection.warnings:
@@ -187,7 +197,7 @@ class AsyncPool:
 
     async def _passing(self, key: int | None, deadline: float) -> Passing:
         if not self._lanes:
-            await self.hold()
+            await self.hold(deadline)
         return Passing(self._pool.gate, self._lanes, key, deadline)
 
     async def _answer(self, lane: AsyncLane, connection: AsyncConnection, call: AsyncCall) -> object:
@@ -219,13 +229,17 @@ class AsyncPool:
 
     async def _connected(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:
         """The least busy worker, and an open connection to it."""
-        await self.hold()
+        await self.hold(call.deadline)
+        lanes = self._lanes
         try:
             return await self._connect(call, key)
         except ConnectionError as error:
-            # The host moved, or its manager ended, at this very moment.
-            if error.maybe_executed or self._pool.is_closed or not await self.hold():
+            if error.maybe_executed or self._pool.is_closed:
                 raise
+            await self.hold(call.deadline)
+            if self._lanes is lanes:
+                raise
+        # The host moved at this very moment, or another task found it elsewhere.
         return await self._connect(call, key)
 
     async def _connect(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:
@@ -264,15 +278,15 @@ class AsyncPool:
         """How many calls a worker is given at a time; None for any."""
         return self._pool.concurrency
 
-    async def hold(self) -> bool:
-        """Make sure that the workers are there. Returns whether they are new ones."""
-        is_new = self._pool.is_held and await self._holding.do(lambda: asyncio.to_thread(self._pool.renew))
+    async def hold(self, deadline: float = inf) -> None:
+        """Make sure that the workers are there."""
+        if self._pool.is_held:
+            await _in_time(self._holding.do(lambda: asyncio.to_thread(self._pool.renew), time_left(deadline)))
         if self._of is not self._pool.lanes:
             for lane in self._lanes:
                 lane.retire()
             self._of = self._pool.lanes
             self._lanes = [AsyncLane(lane, self._pool) for lane in self._of]
-        return is_new
 
     def _choose(self, key: int | None) -> AsyncLane | None:
         """The worker of that key, or the least busy; None while none is known."""
@@ -313,6 +327,14 @@ async def _until_the_loop_ends(pool: weakref.ref[AsyncPool]) -> AsyncGenerator[N
         if (found := pool()) is not None:
             found.end()
         raise
+
+
+async def _in_time(what: Awaitable[T]) -> T:
+    """Wait for what comes before a call, and raises TimeoutError at the call's deadline."""
+    try:
+        return await what
+    except TimeoutError:
+        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
 
 
 def _advance(awaitable: Awaitable[object]) -> None:

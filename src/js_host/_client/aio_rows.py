@@ -36,7 +36,7 @@ class RowSource:
         self._is_fed = False
         self.ended = False
         #: What the iterator raised: that is its end, too.
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def take(self) -> object:
         """The next row; NO_ROW if there is none now."""
@@ -72,7 +72,7 @@ class RowSource:
                 if len(self._fed) >= self.room:
                     self._wanted = asyncio.get_running_loop().create_future()
                     await self._wanted
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:  # cancelled: not by us, whom `close` has told
             self.error = error
         finally:
             self._is_fed = True

@@ -162,13 +162,16 @@ class Bulk:
 
     def _serve(self, connection: BulkConnection) -> None:
         before = len(connection.calls)
-        for frame in connection.read(self._turns.done, self._decode, Failed):
-            self._on_frame(connection, frame)
+        self._hear(connection)
         if len(connection.calls) < before and not connection.draining:
             self._workers.found(connection.lane)
         connection.write()
         if connection.draining and connection.is_idle:
             self._workers.forget(connection)
+
+    def _hear(self, connection: BulkConnection) -> None:
+        for frame in connection.read(self._turns.done, self._decode, Failed):
+            self._on_frame(connection, frame)
 
     def _on_frame(self, connection: BulkConnection, frame: Frame) -> None:
         """Anything but a small result that JSON can say."""
@@ -257,8 +260,20 @@ class Bulk:
         except JSHostError as error:
             self._lose(connection, error)
         except OSError as error:
-            why = error.strerror or error
-            self._lose(connection, WorkerDied(f"The connection to the worker broke before it answered: {why}."))
+            self._lose(connection, self._last_words(connection) or _broken(error))
+
+    def _last_words(self, connection: BulkConnection) -> JSHostError | None:
+        """Nothing can be sent any more. What the worker said before that is still to be read: also why it left."""
+        seen = 0.0
+        try:
+            while connection.has_more or connection.last_sign != seen:
+                seen = connection.last_sign
+                self._hear(connection)
+        except JSHostError as error:
+            return error
+        except OSError:
+            pass
+        return None
 
     def _lose(self, connection: BulkConnection, error: JSHostError) -> None:
         """The connection is of no more use: what did not run goes to another worker, what may have run has failed."""
@@ -275,3 +290,7 @@ class Bulk:
             for id in connection.calls:
                 self._turns.done[id] = Failed(copy(error))
                 self._end(id)
+
+
+def _broken(error: OSError) -> WorkerDied:
+    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")

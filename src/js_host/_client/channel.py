@@ -1,8 +1,11 @@
-"""A blocking socket that carries frames: sending, receiving, polling before sleeping, and waiting with a limit."""
+"""A blocking socket that carries frames: sending, receiving, polling before sleeping, and waiting with a limit.
+
+It is the socket of C: gevent puts one in the place of `socket.socket` that waits where ours only looks.
+"""
 
 from __future__ import annotations
 
-import socket
+import _socket
 from struct import Struct
 from time import monotonic
 
@@ -31,8 +34,8 @@ LONGEST = 2_000_000
 MAX_HELLO = 16 * 1024 * 1024
 
 _TIMEVAL = Struct("@ll")
-_DONTWAIT = socket.MSG_DONTWAIT
-_WAITALL = socket.MSG_WAITALL
+_DONTWAIT = _socket.MSG_DONTWAIT
+_WAITALL = _socket.MSG_WAITALL
 
 
 class NotSent(ConnectionError):
@@ -54,8 +57,8 @@ class Channel:
         "warnings",
     )
 
-    def __init__(self, sock: socket.socket, spin: float) -> None:
-        self._socket: socket.socket | TlsSocket = sock
+    def __init__(self, sock: _socket.socket, spin: float) -> None:
+        self._socket: _socket.socket | TlsSocket = sock
         self._reader = FrameReader(MAX_HELLO)
         self._timeout: float | None = -1.0
         self._milliseconds = 0
@@ -66,9 +69,9 @@ class Channel:
         #: What the program is to be warned of, and was not yet.
         self.warnings: list[str] = []
 
-    def take_over(self) -> socket.socket:
+    def take_over(self) -> _socket.socket:
         """The socket, which waits no more: for who reads the worker's hello, and what follows, in another way."""
-        assert isinstance(self._socket, socket.socket)
+        assert isinstance(self._socket, _socket.socket)
         self._socket.setblocking(False)
         return self._socket
 
@@ -164,8 +167,8 @@ class Channel:
         self._milliseconds = 0 if limit is None else int(limit * 1000) or 1
         seconds = 0.0 if limit is None else limit + GRACE
         value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, value)
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, value)
 
 
 def _ended() -> int:

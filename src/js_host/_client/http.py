@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import socket
+import weakref
 from collections import deque
 from typing import NamedTuple
 
@@ -58,6 +60,7 @@ class HttpLink:
         self._idle: deque[_Connection] = deque()
         #: The same for event loops: see `aio_pool`.
         self.loops: dict[AbstractEventLoop, AsyncThreads] = {}
+        _links.add(self)
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
@@ -165,6 +168,19 @@ class HttpLink:
                 return connection
             connection.close()
         return _Connection(self.address, timeout)
+
+
+_links: weakref.WeakSet[HttpLink] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    """After a fork, the child has copies of its parent's connections: two must never speak on one."""
+    for link in tuple(_links):
+        link.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 class _Connection(http.client.HTTPConnection):

@@ -113,7 +113,7 @@ class Lane:
     def forget(self) -> None:
         """Close this process's ends of all connections."""
         connections = (*self.connections, *self.begun)
-        self.connections, self.idle, self.begun = weakref.WeakSet(), deque(), deque()
+        self.connections, self.idle, self.begun, self.opening = weakref.WeakSet(), deque(), deque(), deque()
         for connection in connections:
             connection.close()
 

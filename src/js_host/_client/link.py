@@ -6,7 +6,6 @@ import os
 import stat
 
 from .._wire.handshake import NotUpgraded
-from ..exceptions import ConnectionError
 from .address import Address
 from .http import HttpLink
 from .lane import Lane
@@ -18,10 +17,7 @@ MOST_WORKERS = 1024
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from .._wire.messages import Hello
-    from .._wire.results import Decoder
     from .access import Access
     from .gate import Gate
 
@@ -72,28 +68,12 @@ class RemotePool(Pool):
         """Whether the workers have sockets of their own, which may have gone with the host that they belonged to."""
         return self.lanes[0].address is not self._address
 
-    def renew(self) -> bool:
+    def renew(self, timeout: float | None = None) -> bool:
         """Ask anew where the sockets are gone: another host may answer at the address now."""
         if not self.is_held or self.is_closed or all(_is_socket(str(lane.address)) for lane in self.lanes):
             return False
-        self.ask(CONNECT_TIMEOUT)
+        self.ask(CONNECT_TIMEOUT if timeout is None else timeout)
         return True
-
-    def stream(
-        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
-    ) -> Generator[object, None, None]:
-        self.renew()
-        yield from super().stream(name, value, timeout, decode, key)
-
-    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
-        self.renew()
-        try:
-            return super()._call_anew(name, value, timeout, decode, key)
-        except ConnectionError as error:
-            # The host ended at this very moment. What did not run is done by the one that is there now.
-            if error.maybe_executed or not self.renew():
-                raise
-        return super()._call_anew(name, value, timeout, decode, key)
 
 
 def lanes_to(address: Address, hello: Hello) -> list[Lane]:

@@ -78,14 +78,17 @@ class Pool:
         if self.gate is None:
             return self._call(name, value, timeout, decode, key)
         deadline = None if timeout is None else monotonic() + timeout
-        with self.gate.passing(self.lanes, key, timeout) as worker:
-            return self._call(name, value, _left(deadline), decode, worker)
+        from .gate import in_course_of
+
+        with self.gate.passing(self.lanes, key, timeout) as visit, in_course_of(visit):
+            return self._call(name, value, _left(deadline), decode, visit.worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         lane = choose(self.lanes, key)
         connection = lane.take()
         if connection is None:
             return self._call_anew(name, value, timeout, decode, key)
+        began = monotonic()
         try:
             return connection.call(name, value, timeout, decode)
         except (NotSent, Stopping):
@@ -94,19 +97,15 @@ class Pool:
             raise self.reason(lane, connection, error) from None
         finally:
             lane.give_back(connection)
-        return self._call_anew(name, value, timeout, decode, key)
+        return self._call_anew(name, value, _left(None if timeout is None else began + timeout), decode, key)
 
     def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         """The same on new connections, as long as the call did not run and there is time."""
+        self.renew(timeout)  # where that starts the host, it is not the call's time
         deadline = None if timeout is None else monotonic() + timeout
         reason: JSHostError | None = None
         for _ in range(ATTEMPTS):
-            lane = choose(self.lanes, key)
-            try:
-                connection = self._connect(lane, _left(deadline))
-            except ConnectionError as error:
-                reason = self.failure(lane) or error
-                continue
+            lane, connection = self._reached(key, _left(deadline))
             try:
                 return connection.call(name, value, _left(deadline), decode)
             except (NotSent, Stopping) as error:
@@ -125,27 +124,59 @@ class Pool:
         if self.gate is None:
             yield from self._stream(name, value, timeout, decode, key)
             return
-        with self.gate.passing(self.lanes, key, timeout) as worker:
-            yield from self._stream(name, value, timeout, decode, worker)
+        from .gate import parts_in_course_of
+
+        with self.gate.passing(self.lanes, key, timeout) as visit:
+            yield from parts_in_course_of(visit, self._stream(name, value, timeout, decode, visit.worker))
 
     def _stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
-    ) -> Iterator[object]:
+    ) -> Generator[object, None, None]:
         from .stream import stream
 
-        for attempt in range(1, ATTEMPTS + 1):
-            lane = choose(self.lanes, key)
-            connection = lane.take() or self._connect(lane, timeout)
+        reason: JSHostError | None = None
+        lane = choose(self.lanes, key)
+        connection = lane.take()
+        for _ in range(1 + ATTEMPTS):
+            if connection is None:
+                lane, connection = self._reached(key, timeout)
             try:
                 yield from stream(connection, name, value, timeout, decode)
                 return
-            except (NotSent, Stopping):  # it did not run
-                if attempt == ATTEMPTS:
-                    raise
+            except (NotSent, Stopping) as error:  # it did not run
+                reason = error
             except WorkerDied as error:
                 raise self.reason(lane, connection, error) from None
             finally:
                 lane.give_back(connection)
+            connection = None
+        assert reason is not None
+        raise reason
+
+    def _reached(self, key: int | None, timeout: float | None) -> tuple[Lane, Connection]:
+        """A worker, and a new connection to it. Raises ConnectionError (nothing ran) if none can be reached."""
+        self.renew(timeout)
+        lanes = self.lanes
+        try:
+            return self._reached_one(key, timeout)
+        except ConnectionError:
+            self.renew(timeout)
+            if self.lanes is lanes:
+                raise
+        # The host moved at this very moment, or another thread found it elsewhere.
+        return self._reached_one(key, timeout)
+
+    def _reached_one(self, key: int | None, timeout: float | None) -> tuple[Lane, Connection]:
+        deadline = None if timeout is None else monotonic() + timeout
+        reason: JSHostError | None = None
+        for _ in range(ATTEMPTS):
+            lane = choose(self.lanes, key)
+            try:
+                return lane, self._connect(lane, _left(deadline))
+            except ConnectionError as error:
+                reason = self.failure(lane) or error
+        assert reason is not None
+        raise reason
 
     def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
         """Call a function for each row, many at once, and give the results: see `Function.map`."""
@@ -230,8 +261,11 @@ class Pool:
         lane.pid, lane.retries = pid, 0
         return False
 
-    def renew(self) -> bool:
-        """Make sure that the host is there. Returns whether its workers are others now."""
+    def renew(self, timeout: float | None = None) -> bool:
+        """Make sure that the host is there. Returns whether its workers are others now.
+
+        `timeout` is how long one that is there already may take to say so, in seconds.
+        """
         return False
 
     def _begun(self, lane: Lane) -> Connection | None:
@@ -274,6 +308,8 @@ def _forget_all() -> None:
     for pool in tuple(_pools):
         for lane in pool.lanes:
             lane.forget()
+        if pool.gate is not None:
+            pool.gate.forget()
 
 
 if hasattr(os, "register_at_fork"):

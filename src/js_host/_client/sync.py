@@ -6,7 +6,7 @@ complete exchange must close the connection, so that an answer never meets the w
 
 from __future__ import annotations
 
-import socket
+import _socket
 from time import monotonic
 
 from .._wire.frames import (
@@ -65,7 +65,7 @@ class Connection(Channel):
 
     __slots__ = ("_id", "draining", "hello", "in_exchange")
 
-    def __init__(self, sock: socket.socket, spin: float) -> None:
+    def __init__(self, sock: _socket.socket, spin: float) -> None:
         super().__init__(sock, spin)
         self._id = 0
         #: A request is out and its answer not yet read whole: whoever leaves now must close the connection.
@@ -103,7 +103,7 @@ class Connection(Channel):
     @classmethod
     def begin(cls, descriptor: int, *, spin: float = SPIN, token: str | None = None) -> Connection:
         """Say hello on a socket that is connected already; `greet` waits for the answer."""
-        connection = cls(socket.socket(fileno=descriptor), spin)
+        connection = cls(_socket.socket(fileno=descriptor), spin)
         try:
             connection._send((hello_frame(token),))
         except NotSent:
@@ -123,7 +123,7 @@ class Connection(Channel):
     def _encrypt(self, address: Address) -> None:
         from .tls import TlsSocket  # late: few programs need it
 
-        assert isinstance(self._socket, socket.socket)
+        assert isinstance(self._socket, _socket.socket)
         secure = TlsSocket(self._socket, address.access.tls(), address.host_name)
         self._socket = secure
         secure.shake_hands()
@@ -288,18 +288,18 @@ class Connection(Channel):
         self.draining = True
 
 
-def _connect(address: Address, timeout: float | None) -> socket.socket:
+def _connect(address: Address, timeout: float | None) -> _socket.socket:
     try:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        sock = _socket.socket(address.family, _socket.SOCK_STREAM)
     except OSError as error:
         raise ConnectionError(f"No socket for {address}: {error.strerror}. See `ulimit -n`.") from None
     try:
         sock.settimeout(None if timeout is None or timeout > LONGEST else timeout)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
+        for option in (_socket.SO_SNDBUF, _socket.SO_RCVBUF):
+            sock.setsockopt(_socket.SOL_SOCKET, option, SOCKET_BUFFER)
         sock.connect(address.target)
         sock.settimeout(None)
-        if address.family != socket.AF_UNIX:
+        if address.family != _socket.AF_UNIX:
             prepare_tcp(sock)
     except BaseException as error:
         sock.close()
@@ -309,13 +309,13 @@ def _connect(address: Address, timeout: float | None) -> socket.socket:
     return sock
 
 
-def prepare_tcp(sock: socket.socket) -> None:
+def prepare_tcp(sock: _socket.socket) -> None:
     """Send at once what is written, and notice in a minute or so where the other end's machine is gone."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        if hasattr(_socket, name):
+            sock.setsockopt(_socket.IPPROTO_TCP, getattr(_socket, name), value)
 
 
 def _unanswered(address: Address, timeout: float | None, error: BaseException) -> BaseException:

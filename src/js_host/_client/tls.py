@@ -6,7 +6,7 @@ memory here, and the plain socket below sends and receives as it always does.
 
 from __future__ import annotations
 
-import socket
+import _socket
 import ssl
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ class TlsSocket:
 
     __slots__ = ("_incoming", "_outgoing", "_raw", "_tls")
 
-    def __init__(self, raw: socket.socket, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, raw: _socket.socket, context: ssl.SSLContext, name: str) -> None:
         self._raw = raw
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -59,7 +59,7 @@ class TlsSocket:
                 return int(self._tls.read(len(buffer), buffer))
             except ssl.SSLWantReadError:
                 self._flush()
-                if not self._fill(flags & socket.MSG_DONTWAIT):
+                if not self._fill(flags & _socket.MSG_DONTWAIT):
                     return 0
             except ssl.SSLZeroReturnError:
                 return 0

@@ -5,18 +5,17 @@ from __future__ import annotations
 from .._client.address import Address, unix_url
 from .._client.lane import Lane
 from .._client.pool import Pool
-from ..exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
+from ..exceptions import JSHostError, ProcessError, WorkerDied
 from ..manager import JSHostManager
 from ..utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Literal
 
     from .._manager.client import Lease
     from .._manager.follow import Follow
-    from .._wire.results import Decoder
     from .options import CallOptions, HostOptions
 
 __all__ = ["ManagedHome"]
@@ -133,21 +132,5 @@ class _ManagedPool(Pool):
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
 
-    def renew(self) -> bool:
-        return self._home.hold()
-
-    def stream(
-        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
-    ) -> Generator[object, None, None]:
-        self._home.hold()
-        yield from super().stream(name, value, timeout, decode, key)
-
-    def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
-        self._home.hold()
-        try:
-            return super()._call_anew(name, value, timeout, decode, key)
-        except ConnectionError as error:
-            # The host moved, or its manager ended, at this very moment. What did not run is done where it is now.
-            if error.maybe_executed or self.is_closed or not self._home.hold():
-                raise
-        return super()._call_anew(name, value, timeout, decode, key)
+    def renew(self, timeout: float | None = None) -> bool:
+        return not self.is_closed and self._home.hold()

@@ -125,7 +125,13 @@ class Supervisor:
 
         self._changed = threading.Condition(self.lock)
         self._thread = threading.Thread(target=self._keep, name="js-host-supervisor", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise StartError(
+                f"This Python can start no thread to watch over the workers: {error}. In a sub-interpreter, connect to "
+                "a host that runs already: JSHost(root_url=…)."
+            ) from error
 
     def _keep(self) -> None:
         assert self._keeper is not None

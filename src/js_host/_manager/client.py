@@ -1,6 +1,6 @@
 """A program's side of the manager: leases of hosts, and requests.
 
-    with lease("/path/to/host.config.js") as held:
+    with lease(settings_message("/path/to/host.config.js")) as held:
         held.slots[0].address           # connect there
 
 A lease is a connection: it ends when that closes, by `release`, or with the program, however it ends. After a fork it
@@ -198,65 +198,26 @@ class Lease:
         return WorkerStory("manager-gone", f"The manager (pid {self.manager}) ended, and its workers with it.")
 
 
-def lease(
-    config_file: str,
-    *,
-    workers: int = 1,
-    path_to_node: str | None = None,
-    node_args: Sequence[str] = (),
-    env: Sequence[str] = (),
-    spin: int = 0,
-    start_timeout: float = 30.0,
-    say: Callable[[str], None] | None = None,
-) -> Lease:
-    """Lease the host of a config file; it, and the manager, are started if they do not run.
+def lease(message: Mapping[str, Any], say: Callable[[str], None] | None = None) -> Lease:
+    """Lease the host of a `settings_message`; it, and the manager, are started if they do not run.
 
     A host that runs already is taken as it is: with its number of workers, and the environment of the program that it
-    was started for. `env` names the variables that it gets besides the usual ones, `spin` is in microseconds, and `say`
-    is told what is being started. Raises StartError (and its like: ConfigError, NodeNotFound) with the whole story.
+    was started for. `say` is told what is being started. Raises StartError (and its like: ConfigError, NodeNotFound)
+    with the whole story.
     """
-    config_file = os.path.abspath(config_file)
-    message = settings_message(
-        config_file,
-        workers=workers,
-        path_to_node=path_to_node,
-        node_args=node_args,
-        env=env,
-        spin=spin,
-        start_timeout=start_timeout,
-    )
+    config_file = message["config_file"]
 
     def tell(event: Mapping[str, Any]) -> None:
         if say is not None and event["event"] == "starting":
             say(f"Starting the host of {config_file}" + (f", which logs to {log}" if (log := event["logfile"]) else ""))
 
-    line, answer, rest = ask_or_start("lease", message, start_timeout + SLACK, say, tell)
+    line, answer, rest = ask_or_start("lease", message, message["start_timeout"] + SLACK, say, tell)
     return Lease(line, config_file, answer, rest)
 
 
-def request_or_start(
-    op: str,
-    config_file: str,
-    *,
-    workers: int = 1,
-    path_to_node: str | None = None,
-    node_args: Sequence[str] = (),
-    env: Sequence[str] = (),
-    spin: int = 0,
-    start_timeout: float = 30.0,
-    limit: float = ANSWER_LIMIT,
-) -> dict[str, Any]:
-    """Ask for what needs a manager, and starts one: `restart`."""
-    message = settings_message(
-        config_file,
-        workers=workers,
-        path_to_node=path_to_node,
-        node_args=node_args,
-        env=env,
-        spin=spin,
-        start_timeout=start_timeout,
-    )
-    line, answer, _ = ask_or_start(op, message, start_timeout + limit)
+def request_or_start(op: str, message: Mapping[str, Any], limit: float = ANSWER_LIMIT) -> dict[str, Any]:
+    """Ask for what needs a manager, and starts one: `restart` the host of a `settings_message`."""
+    line, answer, _ = ask_or_start(op, message, message["start_timeout"] + limit)
     close_held(line)
     return answer
 
@@ -292,7 +253,10 @@ def settings_message(
     spin: int = 0,
     start_timeout: float = 30.0,
 ) -> dict[str, Any]:
-    """What a manager must know to find a host, or to start it, and for whom."""
+    """What a manager must know to find the host of a config file, or to start it, and for whom.
+
+    `env` names the variables that it gets besides the usual ones. `spin` is in microseconds, `start_timeout` in s.
+    """
     return {
         "version": VERSION,
         "config_file": os.path.abspath(config_file),

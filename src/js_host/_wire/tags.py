@@ -101,6 +101,7 @@ _UNTAG: dict[object, Callable[[list[Any], Sequence[bytes]], object]] = {
     "int": lambda rest, attachments: int(rest[0]),
     "float": lambda rest, attachments: float(rest[0]),
     "bytes": lambda rest, attachments: attachments[rest[0]],
+    "text": lambda rest, attachments: str(attachments[rest[0]], "utf-8"),
     "date": lambda rest, attachments: EPOCH + timedelta(milliseconds=rest[0]),
     "set": _decode_set,
     "map": _decode_map,

@@ -33,6 +33,9 @@ LARGE = 100_000
 #: What a worker writes for a value that is nothing but bytes: most parts of streams are.
 JUST_BYTES = b'{"$":["bytes",0]}'
 
+#: What it writes for a value that is nothing but a long text: a page of HTML.
+JUST_TEXT = b'{"$":["text",0]}'
+
 _SCALARS = frozenset({str, int, bool, type(None), float})
 _PLAIN = _SCALARS | {dict, list, tuple}
 _DICT = {dict}
@@ -158,6 +161,11 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
         return _decode_large(text)
     if text == JUST_BYTES and len(attachments) == 1:
         return attachments[0]
+    if text == JUST_TEXT and len(attachments) == 1:
+        try:
+            return str(attachments[0], "utf-8")
+        except UnicodeDecodeError:
+            pass  # that is an error of the worker, which `tags` tells
     from . import tags
 
     return tags.decode(_parse(text), attachments)

@@ -32,6 +32,7 @@ export class Calls {
     const start = at + HEADER_SIZE + (bytes[at + 10] | bytes[at + 11] << 8)
     if (start > end) throw new FrameError('The name of a function is longer than its frame.')
     if (id === 0 || this.open.has(id)) throw new FrameError(`A call came in under the id ${id}, which ${id === 0 ? 'is none' : 'is in use'}.`)
+    if (worker.takesNoCalls) return this.refuseWith(id, STOPPING) // before the name: its successor may have a function of it
     let name = bytes.utf8Slice(at + HEADER_SIZE, start)
     let entry = worker.host.functions[name]
     let traceparent
@@ -40,7 +41,6 @@ export class Calls {
       entry = worker.host.functions[name]
     }
     if (entry === undefined) return this.refuseWith(id, unknownFunction(name, Object.keys(worker.host.functions)))
-    if (worker.takesNoCalls) return this.refuseWith(id, STOPPING)
     const milliseconds = readUint32(bytes, at + 12)
     const flags = bytes[at + 9]
     const call = new Call(id, name, milliseconds === 0 ? 0 : this.connection.arrival + milliseconds, milliseconds, (flags & STREAM) !== 0, ++worker.count)

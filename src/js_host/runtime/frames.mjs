@@ -61,21 +61,44 @@ export function readUint32 (bytes, at) {
   return (bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24) >>> 0
 }
 
+/** The JSON of a RICH body that is nothing but one text, which comes behind it as an attachment. */
+const JUST_TEXT = '{"$":["text",0]}'
+/** Where that text begins, behind the header: after how many attachments there are, its size, and the JSON. */
+const TEXT_AT = 4 + 4 + JUST_TEXT.length
+
 /**
  * A frame whose body is text.
  * @param {number} id @param {number} kind @param {string} text @param {number} [extra] @returns {Buffer}
  */
 export function textFrame (id, kind, text, extra = 0) {
+  const frame = written(text, HEADER_SIZE)
+  writeHeader(frame, frame.length - HEADER_SIZE, id, kind, 0, extra)
+  return frame
+}
+
+/**
+ * A frame whose value is one text, sent as it is: to write it as JSON would take longer than to send it.
+ * @param {number} id @param {number} kind @param {string} text @param {number} [extra] @returns {Buffer}
+ */
+export function longTextFrame (id, kind, text, extra = 0) {
+  const start = HEADER_SIZE + TEXT_AT
+  const frame = written(text, start)
+  writeHeader(frame, frame.length - HEADER_SIZE, id, kind, RICH, extra)
+  frame.writeUInt32LE(1, HEADER_SIZE)
+  frame.writeUInt32LE(frame.length - start, HEADER_SIZE + 4)
+  frame.write(JUST_TEXT, HEADER_SIZE + 8, 'latin1')
+  return frame
+}
+
+/** A buffer with the text in UTF-8 from `start` to its end. @param {string} text @param {number} start */
+function written (text, start) {
   const room = text.length < SHORT_TEXT ? text.length * 3 : text.length + (text.length >>> 3)
-  let frame = Buffer.allocUnsafe(HEADER_SIZE + room)
-  let length = frame.utf8Write(text, HEADER_SIZE)
-  if (length > room - 4 && room < text.length * 3) {      // it may not all have fitted: a character takes up to 4 bytes
-    length = Buffer.byteLength(text)
-    frame = Buffer.allocUnsafe(HEADER_SIZE + length)
-    frame.utf8Write(text, HEADER_SIZE)
-  }
-  writeHeader(frame, length, id, kind, 0, extra)
-  return frame.subarray(0, HEADER_SIZE + length)
+  const bytes = Buffer.allocUnsafe(start + room)
+  const length = bytes.utf8Write(text, start)
+  if (length <= room - 4 || room >= text.length * 3) return bytes.subarray(0, start + length)
+  const exact = Buffer.allocUnsafe(start + Buffer.byteLength(text))  // it may not all have fitted: a character takes up to 4 bytes
+  exact.utf8Write(text, start)
+  return exact
 }
 
 /**

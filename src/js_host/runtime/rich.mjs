@@ -1,8 +1,9 @@
 // The values that JSON can not say, as tags: objects whose only key is "$", such as {"$": ["date", 0]}.
 //
-// The slow path of values.mjs. Bytes travel as attachments after the JSON and are named by their number.
+// The slow path of values.mjs. Bytes, and a long text, travel as attachments after the JSON and are named by their number.
 // _wire/rich.py is the twin.
 
+import { isUtf8 } from 'node:buffer'
 import types from 'node:util/types'
 
 /** How deeply arrays and objects may be nested. */
@@ -218,6 +219,7 @@ function decodeTag ([kind, first, second, third], attachments, program) {
     case 'int': return BigInt(first)
     case 'float': return Number(first)
     case 'bytes': return attachments[first]
+    case 'text': return decodeText(attachments[first])
     case 'date': return new Date(first)
     case 'set': return new Set(first.map((/** @type {any} */ item) => decodeRich(item, attachments, program)))
     case 'map': return new Map(first.map((/** @type {any} */ pair) => decodeRich(pair, attachments, program)))
@@ -227,6 +229,12 @@ function decodeTag ([kind, first, second, third], attachments, program) {
     case 'iterator': if (program !== null) return program.iterator(first); break
   }
   throw new ValueNotSupported(`The data has a tag that is not understood: ${JSON.stringify(kind)}.`)
+}
+
+/** @param {Uint8Array} bytes */
+function decodeText (bytes) {
+  if (!isUtf8(bytes)) throw new ValueNotSupported('The data has a text that is no UTF-8.')
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }
 
 /** @param {string} kind @param {number[]} shape @param {Uint8Array} bytes */

@@ -2,6 +2,7 @@
 //
 // It ends the process when the supervisor is gone, and when a function has blocked the event loop beyond its deadline.
 
+import fs from 'node:fs'
 import { Worker as Thread } from 'node:worker_threads'
 import { LEAVING, NEAREST, RUNNING } from './worker.mjs'
 
@@ -19,11 +20,13 @@ export class Watchdog {
     this.cells = new Float64Array(new SharedArrayBuffer(24))
     /** The descriptor of each client's socket, where a goodbye may be written. */
     this.seats = new Int32Array(new SharedArrayBuffer(4 * SEATS)).fill(SILENT)
+    /** The inode of each: a socket is closed a moment before its seat is free, and its descriptor may be a file of the program by then. */
+    this.inodes = new Float64Array(new SharedArrayBuffer(8 * SEATS))
     /** @type {number[]} */
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
     this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
-      workerData: { control, cells: this.cells, seats: this.seats, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS },
+      workerData: { control, cells: this.cells, seats: this.seats, inodes: this.inodes, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS },
       stdin: false,
       execArgv: [],
       env: process.env
@@ -43,6 +46,7 @@ export class Watchdog {
   opened (fd) {
     let seat = this.descriptors.indexOf(SILENT)
     if (seat < 0) seat = this.descriptors.length
+    this.inodes[seat] = fs.fstatSync(fd).ino
     this.descriptors[seat] = this.seats[seat] = fd
     return seat
   }

@@ -12,7 +12,7 @@ const STACK_TIMEOUT = 150
 /** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
 const LONGEST_STACK_TIMEOUT = 300
 
-const { control, cells, seats, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS } = workerData
+const { control, cells, seats, inodes, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */
@@ -57,7 +57,7 @@ async function stuck () {
   const { stack, where } = await mainThreadStack()
   const message = `The JavaScript blocked the event loop beyond the deadline${where === '' ? '' : `, in ${where}`}.`
   const report = { reason: 'stuck', message, stack }
-  for (const fd of seats) if (fd !== SILENT) writeAll(fd, byeFrame(report))
+  for (const [seat, fd] of seats.entries()) if (fd !== SILENT && inodeOf(fd) === inodes[seat]) writeAll(fd, byeFrame(report))
   writeAll(control, Buffer.from(JSON.stringify({ type: 'stuck', message, stack }) + '\n'))
   die()
 }
@@ -101,6 +101,15 @@ function describe (frames, scripts) {
 }
 
 const runtime = new URL('.', import.meta.url).pathname
+
+/** @param {number} fd */
+function inodeOf (fd) {
+  try {
+    return fs.fstatSync(fd).ino
+  } catch {
+    return -1 // it is closed
+  }
+}
 
 /** @param {number} fd @param {Buffer} bytes */
 function writeAll (fd, bytes) {

@@ -20,6 +20,9 @@ TIMEOUT = 5.0
 #: What a caller does between two calls takes so long at most, in seconds.
 PAUSE = 0.01
 
+#: A map has at most so many rows, as a power of 2.
+MOST_ROWS = 13
+
 #: How often a function may have run whose caller was told so.
 FAIR_COUNTS = {"answered": {1}, "did-not-run": {0}, "may-have-run": {0, 1}}
 
@@ -118,6 +121,10 @@ class Load:
             return [self.random.randrange(2**60) for _ in range(size // 16)]
         return self.random.randrange(10**9)
 
+    def rows(self) -> list[float]:
+        """The rows of a map: mostly few, some thousands."""
+        return [self.random.random() for _ in range(int(2 ** self.random.uniform(0, MOST_ROWS)))]
+
     # Each deed returns how many answers it checked.
 
     def echo(self) -> int:
@@ -167,7 +174,7 @@ class Load:
         return 1
 
     def map(self) -> int:
-        rows = [self.random.random() for _ in range(self.random.randrange(300))]
+        rows = self.rows()
         results = list(self.host.function("echo", timeout=TIMEOUT).map(rows, return_exceptions=True))
         if len(results) != len(rows):
             self.tally.defect(f"map: {len(results)} results of {len(rows)} rows")

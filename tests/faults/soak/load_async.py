@@ -103,7 +103,7 @@ class AsyncLoad(Load):
         return 1
 
     async def amap(self) -> int:
-        rows = [self.random.random() for _ in range(self.random.randrange(300))]
+        rows = self.rows()
         results = [result async for result in self.function("echo").map(rows, return_exceptions=True)]
         if len(results) != len(rows):
             self.tally.defect(f"map: {len(results)} results of {len(rows)} rows")
