@@ -37,6 +37,21 @@ def test_a_wrong_option_is_exit_code_2_with_nothing_on_stdout(capsys: pytest.Cap
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["run", "--workers", "0"], "argument --workers: it must be a whole number from 1, or \"auto\", not '0'"),
+        (["run", "--port", "99999"], "argument --port: it must be a port, from 0 to 65535, not '99999'"),
+        (["logs", "-n", "-1"], "argument -n/--lines: it must be a whole number from 0, not '-1'"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_what_is_right(
+    wrong: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(wrong) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"js-host {__version__}\n"

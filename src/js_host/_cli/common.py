@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentTypeError
 
 from ..conf import check_together, settings
 from ..exceptions import ConfigError
@@ -11,10 +12,12 @@ from ..exceptions import ConfigError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeVar
 
     from ..js_host import JSHost
+
+    T = TypeVar("T")
 
 
 def add_host_arguments(parser: ArgumentParser) -> None:
@@ -23,6 +26,22 @@ def add_host_arguments(parser: ArgumentParser) -> None:
     which.add_argument("--url", metavar="URL", help="a host that runs already, such as http://127.0.0.1:9009")
 
 
+def expects(what: str) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+    """Have argparse say what an argument must be, where reading it is a ValueError."""
+
+    def decorate(read: Callable[[str], T]) -> Callable[[str], T]:
+        def argument(text: str) -> T:
+            try:
+                return read(text)
+            except (ValueError, ArgumentTypeError):
+                raise ArgumentTypeError(f"it must be {what}, not {text!r}") from None
+
+        return argument
+
+    return decorate
+
+
+@expects("a number of seconds above 0")
 def seconds(text: str) -> float:
     """An argument that is a number of seconds."""
     value = float(text)

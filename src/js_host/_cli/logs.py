@@ -7,7 +7,7 @@ import sys
 from time import sleep
 
 from ..exceptions import ConfigError, ProcessError
-from .common import add_json_argument, write_json
+from .common import add_json_argument, expects, write_json
 from .managed import add_config_argument, choose, kept_hosts
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_json_argument(parser)
 
 
+@expects("a whole number from 0")
 def count(text: str) -> int:
     """An argument that is a whole number from 0."""
     if int(text) < 0:

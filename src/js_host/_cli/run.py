@@ -10,7 +10,7 @@ from .._homes.options import count_workers, limits_of
 from ..conf import settings
 from ..exceptions import ConfigError, JSHostError, StartError
 from . import run_security
-from .common import find_config_file, read_status, seconds, write_json
+from .common import expects, find_config_file, read_status, seconds, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def add_limits(parser: ArgumentParser) -> None:
     add("--max-age", type=seconds, default=settings.MAX_AGE, metavar="SECONDS", help="age of a worker")
 
 
+@expects("a whole number from 1")
 def whole(text: str) -> int:
     """An argument that is a whole number from 1."""
     if int(text) < 1:
@@ -68,11 +69,13 @@ def whole(text: str) -> int:
     return int(text)
 
 
+@expects('a whole number from 1, or "auto"')
 def count(text: str) -> int:
     """An argument that is a whole number from 1, or "auto"."""
     return count_workers(text if text == "auto" else whole(text))
 
 
+@expects("a port, from 0 to 65535")
 def port(text: str) -> int:
     """An argument that is the number of a port."""
     if not 0 <= int(text) <= 65535:
@@ -80,6 +83,7 @@ def port(text: str) -> int:
     return int(text)
 
 
+@expects("a port, ADDRESS:PORT, or the path of a socket")
 def watch_place(text: str) -> str:
     """An argument that is a port, with an address or not, or a path."""
     if "/" not in text:
