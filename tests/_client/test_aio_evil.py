@@ -13,10 +13,7 @@ from typing import Any
 import pytest
 
 from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
-from js_host._client.aio_results import AsyncResults
-from js_host._client.aio_rows import RowSource
 from js_host._client.channel import GRACE
-from js_host._client.job import Job
 from js_host._wire import results
 from js_host._wire.frames import CHUNK, ERROR, HEADER, HELLO, LOG, RESULT
 from js_host.exceptions import (
@@ -367,36 +364,3 @@ def test_a_warning_of_the_worker_is_given_at_the_line_that_calls(evil: Any, fram
         assert caught[0].filename == __file__
 
     talk(evil(play), main)
-
-
-def test_a_row_that_is_late_on_a_connection_that_breaks_has_failed_once(evil: Any) -> None:
-    may_close, has_closed = threading.Event(), threading.Event()
-
-    def play(client: Any) -> None:
-        client.greet()
-        client.read()
-        may_close.wait(5)
-        client.socket.close()
-        has_closed.set()
-
-    server = evil(play)
-
-    async def main(call: Call) -> list[Any]:
-        pool: AsyncPool = call.pool  # type: ignore[attr-defined]
-
-        async def connect() -> AsyncPool:
-            return pool
-
-        rows = AsyncResults(connect, RowSource(range(1)), Job(b"f", 5.0, results.value, lambda error: error))
-        first = asyncio.ensure_future(anext(rows))
-        while not server.calls:
-            await asyncio.sleep(0.005)
-        connection = pool.lanes_for(None)[0].connection
-        assert connection is not None
-        may_close.set()
-        assert has_closed.wait(5)
-        [row] = connection.pending.values()
-        connection._late(row)  # as the timer does, before the loop sees that the connection is gone
-        return [await first, *[row async for row in rows]]
-
-    assert [type(error) for error in talk(server, main)] == [WorkerDied]
