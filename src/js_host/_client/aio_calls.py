@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextvars import copy_context
 from math import inf
 from time import monotonic
@@ -90,17 +91,17 @@ class Pending:
         """When it should have ended, at the latest."""
         return self.deadline
 
+    @abstractmethod
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
-        """A frame of it came in. Each kind of Pending has its own way with it."""
-        raise NotImplementedError
+        """A frame of it came in."""
 
     def result(self, connection: AsyncConnection, body: memoryview) -> None:
         """Its result came in, without attachments."""
         self.received(connection, Frame(self.id, RESULT, 0, b"", 0, body, None))
 
+    @abstractmethod
     def failed(self, error: JSHostError) -> None:
-        """It will not get an answer. Each kind of Pending tells its waiter in its own way."""
-        raise NotImplementedError
+        """It will not get an answer: its waiter is to be told."""
 
     def late(self, unsent: bool) -> JSHostError:
         """The error where its deadline has passed without a word."""
