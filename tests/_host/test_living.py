@@ -39,7 +39,13 @@ def python(nothing_left: Any) -> Iterator[Any]:
         script = nothing_left.directory / "script.py"
         script.write_text(SCRIPT.format(worker=str(FAKE_WORKER), plan=plan) + code)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-        command = [sys.executable, str(script), str(nothing_left.directory / "host.config.js")]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            str(script),
+            str(nothing_left.directory / "host.config.js"),
+        ]
         started.append(subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True))
         return started[-1]
 

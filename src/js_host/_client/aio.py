@@ -165,7 +165,7 @@ class AsyncConnection:
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""
         self.is_open = False
-        if not self.pending:
+        if not self.pending or self.loop.is_closed():
             self.close()
 
     def close(self, error: Callable[[Pending], JSHostError] | None = None) -> None:

@@ -124,8 +124,8 @@ class Supervisor:
         import threading  # while Node boots
 
         self._changed = threading.Condition(self.lock)
-        self._thread = threading.Thread(target=self._keep, name="js-host-supervisor", daemon=True)
         try:
+            self._thread = threading.Thread(target=self._keep, name="js-host-supervisor", daemon=True)
             self._thread.start()
         except RuntimeError as error:
             raise StartError(
