@@ -41,6 +41,8 @@ class Tally:
         self.lock = threading.Lock()
         self.answers = 0
         self.errors: collections.Counter[str] = collections.Counter()
+        #: What the last error of each kind said.
+        self.stories: dict[str, str] = {}
         #: What must never be: a wrong answer, or an error that no fault explains.
         self.defects: list[str] = []
         self.checked = 0
@@ -53,8 +55,10 @@ class Tally:
     def fair(self, error: JSHostError) -> None:
         """A call ended with an error that a fault explains."""
         ran = "may have run" if error.maybe_executed else "did not run"
+        kind = f"{type(error).__name__}, {ran}"
         with self.lock:
-            self.errors[f"{type(error).__name__}, {ran}"] += 1
+            self.errors[kind] += 1
+            self.stories[kind] = str(error)[:300]
 
     def defect(self, text: str) -> None:
         """Something was wrong."""

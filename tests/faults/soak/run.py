@@ -99,8 +99,10 @@ class Soak:
             print(
                 f"{now:6.0f} s  {name:24} {self.tally.answers} answers, {sum(self.tally.errors.values())} errors, "
                 f"{len(self.tally.defects)} defects, {measure.samples[-1]}",
+                *(f"\n    {kind}: {story}" for kind, story in self.tally.stories.items()),
                 flush=True,
             )
+            self.tally.stories.clear()
 
     def look_for_leaks(self, before: Sample, measure: Measure) -> None:
         """Wait until descriptors, threads and processes are as before; what does not go is a defect."""
