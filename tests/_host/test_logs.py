@@ -177,3 +177,22 @@ def test_the_library_is_quiet_where_logging_is_not_configured_and_never_touches_
     handlers = logging.getLogger("js_host").handlers
     assert [type(handler) for handler in handlers].count(logging.NullHandler) == 1
     assert (list(logging.getLogger().handlers), logging.getLogger().level) == root
+
+
+def test_lines_that_could_not_be_handled_are_counted_and_the_next_ones_are_handled(wait_for: Any) -> None:
+    handled: list[str] = []
+
+    def handle(lines: Any) -> None:
+        if not handled:
+            handled.append("out of descriptors")
+            raise OSError("Too many open files")
+        handled.extend(line.text for line in lines)
+
+    forwarder = LogForwarder(handle=handle)
+    forwarder.put([LogLine("warn", text, 0, 1, "js_host.worker") for text in "ab"])
+    wait_for(lambda: handled)
+    forwarder.put([LogLine("warn", "c", 0, 1, "js_host.worker")])
+    wait_for(lambda: len(handled) == 3)
+    assert handled[1] == "c"
+    assert handled[2].startswith("2 lines of workers were dropped")
+    forwarder.close()

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from js_host._host import runtime_dir
-from js_host._manager import client, protocol
+from js_host._manager import client, protocol, spawn
+from js_host._manager.fork import close_held, open_held
 from js_host._manager.lock import take_lock
 from js_host._manager.place import find_place
 from js_host.exceptions import StartError
@@ -47,6 +48,25 @@ def test_what_is_no_lock_file_is_refused(make: Any, why: str, tmp_path: Path) ->
     make(tmp_path / "a.lock")
     with pytest.raises(StartError, match=why):
         take_lock(str(tmp_path / "a.lock"))
+
+
+def test_who_starts_a_manager_closes_no_descriptor_that_another_thread_has_opened_meanwhile(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[int] = []
+
+    def hear(hearing: int, deadline: float) -> str:
+        others.append(open_held(lambda: os.open(os.devnull, os.O_RDONLY)) or -1)
+        return "ready"
+
+    monkeypatch.setattr(spawn, "_spawn", lambda place, inherited: inherited[-1])
+    monkeypatch.setattr(spawn, "_collect", lambda child: others.append(child))
+    monkeypatch.setattr(spawn, "_hear", hear)
+    with socket.socket() as listener:
+        assert spawn.spawn_manager(find_place(), listener, 0, 0.0) == "ready"
+    assert others[0] == others[1]  # it has the number of the pipe's end that was closed
+    os.fstat(others[0])
+    close_held(others[0])
 
 
 def test_a_stale_socket_is_replaced(place: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -22,6 +23,14 @@ CODE = """
 module.exports = { functions: {
   pid: () => process.pid,
   never: () => new Promise(() => { console.log('it waits') }),
+  blocksLater: (ms) => {
+    setTimeout(function background () { for (const end = Date.now() + ms; Date.now() < end;); }, 20)
+  },
+  waitsAndBlocks: async (ms) => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const end = Date.now() + ms; Date.now() < end;);
+    return process.pid
+  },
   blocks: (ms) => { for (const end = Date.now() + ms; Date.now() < end;); return process.pid }
 } }
 """
@@ -78,6 +87,24 @@ def test_a_frozen_worker_is_ended_and_its_callers_hear_why(live: Live, wait_for:
     thread.join(20)
     assert f"answered nothing for {MISSES * 0.1:g} s, as one that is frozen" in str(errors[0])
     assert live.call("pid") != pid
+
+
+def test_a_worker_whose_event_loop_is_blocked_outside_of_any_call_is_ended_and_the_line_is_told(
+    live: Live,
+) -> None:
+    pid = live.call("pid")
+    live.call("blocksLater", 60_000)
+    end = live.supervisor.explain(live.slot, pid, wait=10)
+    assert end is not None
+    assert end.kind == "stuck"
+    assert re.search(r"stuck in background \(.*host.config.js:\d+\)", str(end))
+    assert live.call("pid") != pid
+
+
+def test_a_call_without_a_deadline_may_block_the_event_loop_for_long(live: Live) -> None:
+    pid = live.call("pid")
+    assert live.call("waitsAndBlocks", 1500) == pid
+    assert live.call("pid") == pid
 
 
 def test_a_busy_worker_is_left_alone(live: Live) -> None:

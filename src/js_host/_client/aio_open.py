@@ -10,16 +10,13 @@ from .._wire.messages import Stopping, hello_frame
 from ..exceptions import ConnectionError, UnexpectedResponse, WorkerDied
 from .aio import AsyncConnection
 from .aio_calls import Greeting
-from .sync import SOCKET_BUFFER, prepare_tcp
+from .sync import QUEUE_IS_FULL, SOCKET_BUFFER, prepare_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .address import Address
 
 __all__ = ["open_connection"]
-
-#: A Unix socket whose queue is full is tried again after this, in seconds.
-QUEUE_IS_FULL = 0.002
 
 
 async def open_connection(address: Address, timeout: float, token: str | None, spin: float) -> AsyncConnection:

@@ -68,7 +68,7 @@ class Workers:
 
     def _reach(self, lane: Lane) -> None:
         try:
-            reached = self._pool.reach(lane, None)
+            reached = self._pool.reach(lane, self._timeout)
         except JSHostError as error:
             self.missed(lane, error)
             return

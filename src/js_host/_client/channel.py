@@ -27,8 +27,14 @@ GRACE = 0.6
 #: How many buffers one `sendmsg` takes on every system.
 MAX_PARTS = 1000
 
+#: The timeout of a connection on which none was set.
+UNSET = -1.0
+
 #: A timeout beyond this, in seconds, is none: 23 days.
 LONGEST = 2_000_000
+
+#: The kernel takes no limit at all for none that is too short: this is short enough, in seconds.
+SHORTEST = 0.001
 
 #: The longest hello of a worker, which says what the limit is from then on.
 MAX_HELLO = 16 * 1024 * 1024
@@ -60,7 +66,7 @@ class Channel:
     def __init__(self, sock: _socket.socket, spin: float) -> None:
         self._socket: _socket.socket | TlsSocket = sock
         self._reader = FrameReader(MAX_HELLO)
-        self._timeout: float | None = -1.0
+        self._timeout: float | None = UNSET
         self._milliseconds = 0
         self.spinner = Spinner(spin)
         #: Whether to poll for the next answer.
@@ -161,11 +167,15 @@ class Channel:
 
     def set_timeout(self, timeout: float | None) -> None:
         """How long the calls that follow may take, in seconds."""
-        # In the kernel, since Python's own timeouts make every call poll first.
         self._timeout = timeout
         limit = None if timeout is None or timeout > LONGEST else timeout
         self._milliseconds = 0 if limit is None else int(limit * 1000) or 1
-        seconds = 0.0 if limit is None else limit + GRACE
+        self._limit_waits(None if limit is None else limit + GRACE)
+
+    def _limit_waits(self, limit: float | None) -> None:
+        """How long to wait whenever something is sent or read, in seconds. It holds until the next `set_timeout`."""
+        # In the kernel, since Python's own timeouts make every call poll first.
+        seconds = 0.0 if limit is None else max(limit, SHORTEST)
         value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, value)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, value)

@@ -172,7 +172,7 @@ class Pool:
         for _ in range(ATTEMPTS):
             lane = choose(self.lanes, key)
             try:
-                return lane, self._connect(lane, _left(deadline))
+                return lane, self._connect(lane, _left(deadline, reason))
             except ConnectionError as error:
                 reason = self.failure(lane) or error
         assert reason is not None
@@ -290,13 +290,14 @@ class Pool:
         return self.explain(lane)
 
 
-def _left(deadline: float | None) -> float | None:
-    """The seconds that are left; raises FunctionTimeout when there are none: nothing ran."""
+def _left(deadline: float | None, reason: JSHostError | None = None) -> float | None:
+    """The seconds left; raises FunctionTimeout when there are none: nothing ran. `reason` says where they went."""
     if deadline is None:
         return None
     left = deadline - monotonic()
     if left <= 0:
-        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False)
+        why = f" {reason}" if reason else ""
+        raise FunctionTimeout(f"No worker was free before the deadline.{why}", maybe_executed=False)
     return left
 
 

@@ -7,7 +7,7 @@ complete exchange must close the connection, so that an answer never meets the w
 from __future__ import annotations
 
 import _socket
-from time import monotonic
+from time import monotonic, sleep
 
 from .._wire.frames import (
     ASK,
@@ -39,7 +39,7 @@ from ..exceptions import (
 )
 from .access import tls_hint
 from .address import Address
-from .channel import LONGEST, Channel, NotSent
+from .channel import LONGEST, UNSET, Channel, NotSent
 from .spin import SPIN
 
 TYPE_CHECKING = False
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 SMALL = 16 * 1024
 
 SOCKET_BUFFER = 1 << 20
+
+#: A Unix socket whose queue is full is tried again after this, in seconds.
+QUEUE_IS_FULL = 0.002
 
 _pack = HEADER.pack
 
@@ -88,7 +91,7 @@ class Connection(Channel):
     ) -> Connection:
         """Connect and say hello; `greet` waits for the answer. Raises as `open` does."""
         connection = cls(_connect(address, timeout), spin)
-        connection.set_timeout(timeout)
+        connection._begin_greeting(timeout)
         try:
             if address.is_encrypted:
                 connection._encrypt(address)
@@ -112,13 +115,18 @@ class Connection(Channel):
 
     def greet(self, address: Address, timeout: float | None) -> None:
         """Wait for the worker's hello. Without one in `timeout` seconds: closes, and raises ConnectionError."""
-        self.set_timeout(timeout)
+        self._begin_greeting(timeout)
         try:
             self.hello = read_hello(self._read_frame(None if timeout is None else monotonic() + timeout))
         except BaseException as error:
             self.close()
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
+
+    def _begin_greeting(self, timeout: float | None) -> None:
+        """Nobody but us sees to this limit, so there is no grace. The first call sets its own."""
+        self._timeout = UNSET
+        self._limit_waits(None if timeout is None or timeout > LONGEST else timeout)
 
     def _encrypt(self, address: Address) -> None:
         from .tls import TlsSocket  # late: few programs need it
@@ -297,7 +305,7 @@ def _connect(address: Address, timeout: float | None) -> _socket.socket:
         sock.settimeout(None if timeout is None or timeout > LONGEST else timeout)
         for option in (_socket.SO_SNDBUF, _socket.SO_RCVBUF):
             sock.setsockopt(_socket.SOL_SOCKET, option, SOCKET_BUFFER)
-        sock.connect(address.target)
+        _connect_in_time(sock, address, timeout)
         sock.settimeout(None)
         if address.family != _socket.AF_UNIX:
             prepare_tcp(sock)
@@ -307,6 +315,18 @@ def _connect(address: Address, timeout: float | None) -> _socket.socket:
             raise ConnectionError(f"No host answers at {address}: {error.strerror or error}.") from None
         raise
     return sock
+
+
+def _connect_in_time(sock: _socket.socket, address: Address, timeout: float | None) -> None:
+    """Connect. Where the queue of a Unix socket is full, which the system tells at once, wait for a place in it."""
+    give_up_at = None if timeout is None else monotonic() + timeout
+    while True:
+        try:
+            return sock.connect(address.target)
+        except BlockingIOError:
+            if give_up_at is not None and monotonic() > give_up_at:
+                raise
+            sleep(QUEUE_IS_FULL)
 
 
 def prepare_tcp(sock: _socket.socket) -> None:
@@ -321,7 +341,7 @@ def prepare_tcp(sock: _socket.socket) -> None:
 def _unanswered(address: Address, timeout: float | None, error: BaseException) -> BaseException:
     """What is raised where a handshake failed: nothing ran."""
     if isinstance(error, FunctionTimeout):
-        return ConnectionError(f"The host at {address} did not answer within {timeout:g} s.")
+        return ConnectionError(f"The host at {address} did not answer within {timeout:.3g} s.")
     if isinstance(error, (OSError, WorkerDied)) and not isinstance(error, Stopping):
         return ConnectionError(f"The host at {address} did not answer: {error}{tls_hint(error)}")
     return error

@@ -90,5 +90,4 @@ class OwnedHome:
         if pid:
             end = self._supervisor.explain(slot, pid)
             return WorkerDied(str(end)) if end else None
-        story = slot.failure or slot.last_end
-        return ProcessError(str(story)) if story else None
+        return ProcessError(slot.absence[1]) if slot.absence else None

@@ -83,7 +83,14 @@ class LogForwarder:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            self._handle(batch)
+            try:
+                self._handle(batch)
+            except Exception:  # no descriptor to import `logging`, perhaps: the lines after these may do better
+                self._lose(len(batch))
+
+    def _lose(self, count: int) -> None:
+        with self._changed:
+            self._dropped += count
 
     def _next_batch(self) -> list[LogLine]:
         """Wait for lines. Returns none when all was handled and nothing more will come."""

@@ -100,6 +100,15 @@ class WorkerSlot(Place):
         """Whether a worker is there that has said it can serve."""
         return self.state == READY
 
+    @property
+    def absence(self) -> tuple[str, str] | None:
+        """Why no worker is ready here, as kind and text; None if one is, or if none has ended before."""
+        if self.ready:
+            return None
+        if self.failure:
+            return "failed", self.failure
+        return (self.last_end.kind, str(self.last_end)) if self.last_end else None
+
     def take_connection(self) -> int | None:
         """The descriptor of the connection that came with the present worker, for who asks first; or None."""
         process = self.process

@@ -158,10 +158,7 @@ class ManagedHost:
 
     def story(self, number: int) -> tuple[str, str] | None:
         """Why no worker is in a slot: kind and text."""
-        slot = self.supervisor.slots[number]
-        if slot.failure:
-            return "failed", slot.failure
-        return (slot.last_end.kind, str(slot.last_end)) if slot.last_end else None
+        return self.supervisor.slots[number].absence
 
     def explain(self, number: int, pid: int, wait: float) -> WorkerEnd | None:
         """Why that worker ended; see `Supervisor.explain`."""

@@ -46,15 +46,16 @@ def spawn_manager(place: Place, listener: RawSocket, lock: int, deadline: float)
     assert pipe is not None
     hearing, saying = pipe
     try:
-        child = _spawn(place, [listener.fileno(), lock, saying])
-        close_held(saying)
+        try:
+            child = _spawn(place, [listener.fileno(), lock, saying])
+        finally:
+            close_held(saying)
         try:
             return _hear(hearing, deadline)
         finally:
             _collect(child)
     finally:
         close_held(hearing)
-        close_held(saying)
 
 
 def _spawn(place: Place, inherited: Sequence[int]) -> int:

@@ -55,7 +55,6 @@ export class Connection {
     this.fd = source.fd ?? source.handle?.fd ?? -1
     /** Where the watchdog knows this connection. */
     this.seat = -1
-    this.takeSeat()
     this.flush = this.flush.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
     /** @type {net.Socket} */
@@ -63,6 +62,7 @@ export class Connection {
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     })
+    this.takeSeat()
     if (source.stream !== undefined) this.socket.on('data', (bytes) => this.feed(bytes))
     this.socket.on('error', () => {})        // a reset is followed by 'close', which says all there is to say
     this.socket.on('end', () => this.socket.destroy())
@@ -74,6 +74,7 @@ export class Connection {
   }
 
   takeSeat () {
+    if (this.socket.destroyed) return // its descriptor is closed, and may be another's, although 'close' is still to come
     if (this.worker.watchdog !== null && this.fd >= 0) this.seat = this.worker.watchdog.opened(this.fd)
   }
 

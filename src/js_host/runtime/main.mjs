@@ -80,7 +80,7 @@ async function start () {
   const said = options.hold === undefined ? [] : await hold(worker)
   if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker)
-  setImmediate(complete, worker, said)
+  setImmediate(() => complete(worker, said).catch(crashed)) // one that can not listen must not stay
 }
 
 /** @param {Worker} worker */

@@ -11,12 +11,20 @@ const GRACE = 100
 const STACK_TIMEOUT = 150
 /** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
 const LONGEST_STACK_TIMEOUT = 300
+/** So many questions in a row that the event loop does not come round to are too many. */
+const MISSES = 3
 
-const { control, cells, seats, inodes, origin, RUNNING, NEAREST, LEAVING, SILENT, INSPECTS } = workerData
+const { control, cells, seats, inodes, origin, RUNNING, NEAREST, LEAVING, ENDLESS, TURNS, SILENT, INSPECTS, DEBUGGED } = workerData
 const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPort)
 let pending = ''
 /** @type {number} the nearest deadline that the main thread was asked about */
 let doubted = 0
+/** How often the event loop had come round when it was asked last. @type {number} */
+let turns = -1
+/** How many questions in a row it did not come round to, although no call could be the reason. */
+let missed = 0
+/** Whether there was a call since the last question that may block the event loop. */
+let excused = false
 
 const supervisor = new net.Socket({ fd: control, readable: true, writable: false })
 supervisor.setEncoding('utf8')
@@ -32,30 +40,46 @@ const ticker = setInterval(look, TICK)
 
 /** @param {{type: string, number?: number}} order */
 function hear (order) {
-  if (order.type === 'pulse') return writeAll(control, Buffer.from(JSON.stringify(order) + '\n')) // however busy the main thread is
+  if (order.type === 'pulse') return pulse(order)
   if (order.type === 'drain') cells[LEAVING] = 1 // who asks later must not get an answer by code that has been replaced
   port.postMessage({ control: order })
+}
+
+/** The process lives, however busy the main thread is. Does its event loop, too? @param {object} order */
+function pulse (order) {
+  writeAll(control, Buffer.from(JSON.stringify(order) + '\n'))
+  missed = mayBlock() || excused || cells[TURNS] !== turns ? 0 : missed + 1
+  if (missed === MISSES) return stuck('for long, outside of any call')
+  turns = cells[TURNS]
+  excused = DEBUGGED
+  port.postMessage({ turn: true })
+}
+
+/** Whether a call runs that has a deadline to be judged by, or none at all. */
+function mayBlock () {
+  return cells[RUNNING] !== 0 || cells[ENDLESS] !== 0
 }
 
 /** Is the event loop stuck beyond what its calls may take? */
 function look () {
   const now = Number(process.hrtime.bigint()) / 1e6 - origin
   const running = cells[RUNNING]
-  if (running !== 0) return now > running + GRACE ? stuck() : undefined
+  excused ||= mayBlock()
+  if (running !== 0) return now > running + GRACE ? stuck('beyond the deadline') : undefined
   const nearest = cells[NEAREST]
   if (nearest === 0 || now <= nearest + GRACE) return
   // A loop that turns would have ended that call; or the cell is out of date, which a loop that turns mends.
-  if (doubted === nearest) return stuck()
+  if (doubted === nearest) return stuck('beyond the deadline')
   doubted = nearest
   port.postMessage({ doubt: true })
 }
 
-/** The main thread does not come back: say where it is, and end the process. */
-async function stuck () {
+/** The main thread does not come back: say where it is, and end the process. @param {string} how it blocks */
+async function stuck (how) {
   clearInterval(ticker)
   const { byeFrame } = await import('./messages.mjs')
   const { stack, where } = await mainThreadStack()
-  const message = `The JavaScript blocked the event loop beyond the deadline${where === '' ? '' : `, in ${where}`}.`
+  const message = `The JavaScript blocked the event loop ${how}${where === '' ? '' : `, in ${where}`}.`
   const report = { reason: 'stuck', message, stack }
   for (const [seat, fd] of seats.entries()) if (fd !== SILENT && inodeOf(fd) === inodes[seat]) writeAll(fd, byeFrame(report))
   writeAll(control, Buffer.from(JSON.stringify({ type: 'stuck', message, stack }) + '\n'))

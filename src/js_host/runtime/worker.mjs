@@ -22,6 +22,13 @@ export const RUNNING = 0
 export const NEAREST = 1
 /** Cell: 1 as soon as the supervisor has said that this worker is to drain, also while the event loop is blocked. */
 export const LEAVING = 2
+/** Cell: how many calls without a deadline wait for a promise: they may block the event loop for as long as they like. */
+export const ENDLESS = 3
+/** Cell: counts how often the event loop came round to a question of the watchdog. */
+export const TURNS = 4
+
+/** How many cells there are. */
+export const CELLS = 5
 
 /** @typedef {import('./functions.mjs').Call} Call @typedef {(call: Call) => void} OnDeadline */
 
@@ -41,10 +48,10 @@ export class Worker {
     /** @type {import('./watchdog.mjs').Watchdog | null} */
     this.watchdog = null
     /** @type {Float64Array<ArrayBufferLike>} what the watchdog's thread sees of this one */
-    this.cells = new Float64Array(3)
+    this.cells = new Float64Array(CELLS)
     /** @type {Set<import('./connection.mjs').Connection>} */
     this.connections = new Set()
-    /** @type {Map<Call, NodeJS.Timeout | undefined>} calls that wait for a promise, with their timers */
+    /** @type {Map<Call, NodeJS.Timeout | null>} calls that wait for a promise, with their timers; null without a deadline */
     this.waiting = new Map()
     /** @type {Call | null} the call whose function is on the stack now */
     this.running = null
@@ -113,10 +120,16 @@ export class Worker {
    * @param {Call} call @param {OnDeadline} onDeadline
    */
   wait (call, onDeadline) {
-    if (call.deadline === 0) return void this.waiting.set(call, undefined)
+    if (call.deadline === 0) return this.waitForEver(call)
     const left = Math.min(Math.max(call.deadline - performance.now(), 1), LONGEST_TIMER)
     this.waiting.set(call, setTimeout(() => this.due(call, onDeadline), left))
     if (this.cells[NEAREST] === 0 || call.deadline < this.cells[NEAREST]) this.cells[NEAREST] = call.deadline
+  }
+
+  /** @param {Call} call */
+  waitForEver (call) {
+    this.waiting.set(call, null)
+    this.cells[ENDLESS]++
   }
 
   /**
@@ -127,7 +140,9 @@ export class Worker {
     if (call.time === 0) return
     if (call.deadline === this.cells[NEAREST]) this.outdated()
     call.renew()
-    if (this.waiting.get(call) === undefined) this.wait(call, onDeadline)
+    const timer = this.waiting.get(call)
+    if (timer === null) this.cells[ENDLESS]--
+    if (timer == null) this.wait(call, onDeadline)
   }
 
   /** @param {Call} call @param {OnDeadline} onDeadline */
@@ -138,7 +153,9 @@ export class Worker {
 
   /** The call, which waited, has ended. @param {Call} call */
   done (call) {
-    clearTimeout(this.waiting.get(call))
+    const timer = this.waiting.get(call)
+    if (timer === null) this.cells[ENDLESS]--
+    else clearTimeout(timer)
     this.waiting.delete(call)
     if (this.waiting.size === 0) this.cells[NEAREST] = 0
     else if (call.deadline === this.cells[NEAREST]) this.outdated()
