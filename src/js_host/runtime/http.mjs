@@ -39,10 +39,13 @@ const HANDSHAKE_TIMEOUT = 5000
 
 const PATIENCE = 1000 // ms
 
+/** How long a server that drains goes on serving its idle connections, in ms: on each, a request may be under way. */
+const LINGER = 100
+
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** @typedef {{guard: Guard, running: number, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
+/** @typedef {{guard: Guard, running: number, calls: Set<Call>, draining: boolean, onAnswered: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -62,7 +65,7 @@ const states = new WeakMap()
  */
 export function createHttpServer (host, { onUpgrade, guard = new Guard(host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
-  const state = { guard, running: 0, calls: new Set(), closing: false, onIdle: () => {} }
+  const state = { guard, running: 0, calls: new Set(), draining: false, onAnswered: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
   states.set(server, state)
   server.timeout = 0
@@ -86,23 +89,26 @@ function createTlsServer (tls, limits) {
 }
 
 /**
- * Answers what runs, refuses what still comes, and resolves when nothing runs any more.
+ * Answers what runs and what still comes, each as the last on its connection; resolves when nothing runs or comes any more.
  * @param {import('node:http').Server} server
  * @param {number} [time] how long that may take, in ms; 0 is as long as it likes
  * @returns {Promise<void>}
  */
 export function drainHttpServer (server, time = 0) {
   const state = /** @type {State} */ (states.get(server))
-  state.closing = true
+  state.draining = true
   if (server.listening) server.close()
-  server.closeIdleConnections()
   if (time > 0) setTimeout(() => { for (const call of state.calls) call.abort(outOfTime()) }, noticeTime(time)).unref()
   return new Promise((resolve) => {
-    state.onIdle = () => {
-      server.closeAllConnections() // those on which nothing was ever asked
-      resolve()
-    }
-    if (state.running === 0) state.onIdle()
+    setTimeout(() => {
+      server.closeIdleConnections()
+      state.onAnswered = () => {
+        if (state.running > 0) return
+        server.closeAllConnections() // those on which nothing was ever asked
+        resolve()
+      }
+      state.onAnswered()
+    }, LINGER)
   })
 }
 
@@ -114,11 +120,11 @@ export function drainHttpServer (server, time = 0) {
  */
 async function handle (host, state, req, res) {
   state.running++
-  res.once('close', () => { if (--state.running === 0) state.onIdle() })
+  res.once('close', () => { state.running--; state.onAnswered() })
   const found = await answerTo(host, state, req, res).catch(failure)
   if (res.destroyed) return
   // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
-  if (state.closing || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
+  if (state.draining || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
   const { status, type, body, headers } = found
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff', ...headers })
   res.end(body)
@@ -164,13 +170,13 @@ async function answerTo (host, state, req, res) {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, '{"status":"ok"}')
   }
-  if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
   if (path === '/status') {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, JSON.stringify(host.status()))
   }
   if (path === '/ready') {
     allow(req, 'GET', 'HEAD')
+    if (state.draining) throw new Refusal(503, 'The host is stopping.')
     return answer(200, JSON_TYPE, '{"status":"ready"}')
   }
   if (path.startsWith('/function/')) {
