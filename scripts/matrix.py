@@ -69,7 +69,8 @@ def test_pair(python: str, node: str, arguments: list[str]) -> tuple[str, bool]:
     code, said = run_tests(dev.pytest(inside, "-q", *arguments), environment)
     result = closing_words(said, code)
     if code:
-        code, said = run_tests([inside, "-m", "pytest", "-q", "--last-failed", "--last-failed-no-failures", "none", *arguments], environment)
+        again = ["-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
+        code, said = run_tests(dev.pytest(inside, "-q", *arguments, *again), environment)
         result += f"; these again, alone: {closing_words(said, code)}"
     return f"| {version_of(inside)} | {version_of(path)} | {result} |", code == 0
 
