@@ -32,9 +32,9 @@ STREAM = 2
 PATIENT = 4
 
 #: How many bytes of a stream may be on their way before the client gives credit for more.
-STREAM_WINDOW = 512 * 1024
+STREAM_WINDOW = 2 * 1024 * 1024
 #: What a part of a stream takes of that at least.
-LEAST_COST = 16 * 1024
+LEAST_COST = 64 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
 READ_SIZE = 256 * 1024
