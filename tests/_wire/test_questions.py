@@ -174,5 +174,5 @@ def test_only_so_many_exceptions_are_remembered() -> None:
 def test_a_part_of_a_stream_costs_its_length_but_not_nothing() -> None:
     small = Frame(1, frames.CHUNK, 0, b"", 0, b"1", None)
     large = Frame(1, frames.CHUNK, 0, b"", 0, b"x" * 100_000, None)
-    rich = Frame(1, frames.CHUNK, RICH, b"", 0, b"x" * 10, [b"y" * 50_000, b"z"])
-    assert [frames.cost(frame) for frame in (small, large, rich)] == [16 * 1024, 100_000, 4 + 8 + 10 + 50_001]
+    rich = Frame(1, frames.CHUNK, RICH, b"", 0, b"x" * 10, [b"y" * 90_000, b"z"])
+    assert [frames.cost(frame) for frame in (small, large, rich)] == [64 * 1024, 100_000, 4 + 8 + 10 + 90_001]

@@ -21,6 +21,8 @@ HEADER = Struct("<IIBBHI")
 HEADER_SIZE = HEADER.size
 MAX_ID = 0xFFFF_FFFF
 MAX_LENGTH = 0xFFFF_FFFF
+#: How deeply the lists and dicts of a value may be nested.
+MAX_DEPTH = 500
 
 HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS, ASK, ANSWER, FAULT = range(14)
 

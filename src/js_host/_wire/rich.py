@@ -17,7 +17,7 @@ from pathlib import PurePath
 from uuid import UUID
 
 from ..exceptions import UnexpectedResponse, ValueNotSupported
-from .values import MAX_DEPTH
+from .frames import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
