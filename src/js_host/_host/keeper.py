@@ -83,10 +83,9 @@ class Keeper:
     def ask_for_reports(self) -> int:
         """Ask every worker that serves what it does now. Returns a number that the answers reach."""
         self.survey += 1
-        if self.reload.state != lifecycle.HANDING_OVER:  # then the next word is "serve"
-            for slot in self.slots:
-                if slot.watch is not None and slot.ready:
-                    slot.watch.tell({"type": "report", "number": self.survey})
+        for slot in self.slots:
+            if slot.watch is not None and slot.ready:
+                slot.watch.tell({"type": "report", "number": self.survey})
         return self.survey
 
     def spawn_all(self) -> None:
