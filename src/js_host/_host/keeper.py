@@ -114,13 +114,13 @@ class Keeper:
 
     def run(self, changed: threading.Condition) -> None:
         """Keep the workers until a wish to stop is done. Everything is closed when this returns."""
-        from js_host._host import endings, lines, start_story, watch  # noqa: F401  nothing is imported under the lock
-        from js_host._host.logs import LogForwarder
-        from js_host._host.runtime_dir import sweep
-
         self.changed = changed
-        self.logs = LogForwarder(handle=self.options.log)
         try:
+            from js_host._host import endings, lines, start_story, watch  # noqa: F401  nothing is imported under the lock
+            from js_host._host.logs import LogForwarder
+            from js_host._host.runtime_dir import sweep
+
+            self.logs = LogForwarder(handle=self.options.log)
             with changed:
                 for slot in self.slots:
                     self.attach(slot)
