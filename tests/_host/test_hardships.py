@@ -7,19 +7,28 @@ import resource
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from js_host._host.endings import describe_end
 from js_host._host.lifecycle import DRAINING
 from js_host._host.lines import LogLine
 from js_host._host.logs import LogForwarder
 from js_host._host.poller import Poller
 from js_host._host.runtime_dir import PREFIX, sweep
 from js_host._host.sockets import listen_unix
+from js_host._host.start_story import start_story
+from js_host._host.tally import add
 from js_host._host.turn_away import turn_away_at
+from js_host._host.watch import WorkerWatch
+from js_host._host.worker_process import UNKNOWN_STATUS
 from js_host.exceptions import StartError
 
 MONTHS = 1e7
@@ -124,3 +133,46 @@ def test_a_supervisor_that_can_not_load_its_own_code_says_so(fake: Any, monkeypa
     starting.join(5)
     assert not starting.is_alive()
     assert isinstance(said[0], StartError)
+
+
+# What functions may have forged, which can write where their worker speaks to its supervisor.
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+NAMES = st.sampled_from(
+    ["calls", "code", "counters", "error", "file", "frame", "function", "functions", "hint", "line", "message", "name",
+     "stack"]
+)  # fmt: skip
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=4))
+REPORT = st.dictionaries(NAMES, VALUES, max_size=5)
+
+
+@given(
+    reports=st.dictionaries(st.sampled_from(["failed", "stuck", "crashed", "exit"]), REPORT, min_size=1),
+    status=st.sampled_from([UNKNOWN_STATUS, 0, 1 << 8, 13 << 8, 9]),
+)
+def test_whatever_a_worker_reports_its_end_can_be_told(reports: dict[str, Any], status: int) -> None:
+    end = describe_end(0, 1, status, reports=reports)
+    assert str(end)
+    assert start_story("host.config.js", end, node="node")
+
+
+def test_numbers_of_any_depth_can_be_added() -> None:
+    deep: Any = 1
+    for _ in range(sys.getrecursionlimit()):
+        deep = {"deeper": deep}
+    assert add(deep, deep)
+    assert add({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}) == {"a": [2, {"b": 4}]}
+
+
+def test_a_worker_that_never_stops_to_speak_is_not_listened_to_for_ever() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    watch = WorkerWatch(0, SimpleNamespace(control=ours, output={}, pidfd=0), 0.0)  # type: ignore[arg-type]
+    listening = threading.Thread(target=watch.read_control, args=(0.0,), daemon=True)
+    with ours, theirs:
+        theirs.sendall(b'{"type": "report"}\n')
+        listening.start()
+        give_up_at = time.monotonic() + 5
+        while listening.is_alive() and time.monotonic() < give_up_at:
+            theirs.sendall(b'{"type": "report"}\n' * 1000)
+        assert not listening.is_alive()
