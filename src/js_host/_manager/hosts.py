@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNNING", "STARTING", "STOPPING", "ManagedHost", "in_thread"]
 
-NO_THREAD = (
-    "The system gives the manager no more threads. End some programs, or raise the limit (`ulimit -u`)."
-)
+NO_THREAD = "The system gives the manager no more threads. End some programs, or raise the limit (`ulimit -u`)."
 
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"
 
