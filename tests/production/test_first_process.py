@@ -30,7 +30,8 @@ def first(launch: Any, directory: Path) -> Callable[..., Any]:
 ORPHAN = """
 module.exports = { port: 0, functions: {
   orphan: () => { require('node:child_process').execSync('sh -c "true & exit"', { stdio: 'ignore' }) },
-  zombies: () => require('node:child_process').execSync('ps -eo stat').toString().split('\\n').filter((stat) => stat[0] === 'Z').length
+  zombies: () => require('node:child_process').execSync('ps -eo stat')
+    .toString().split('\\n').filter((s) => s[0] === 'Z').length
 } }
 """
 
