@@ -57,7 +57,7 @@ def _after_in_child() -> None:
     for thing in _held:
         _close(thing)
     _held.clear()
-    no_fork.release()
+    no_fork._at_fork_reinit()  # type: ignore[attr-defined]  # a fork by C (uWSGI) did not acquire it
 
 
 if hasattr(os, "register_at_fork"):
