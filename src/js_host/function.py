@@ -198,7 +198,7 @@ class FunctionBase(Base[T]):
     def _decoder(self) -> Decoder:
         from ._wire import results
 
-        self._decode = results.value if self.returns is None else results.typed(self.returns)
+        self._decode = results.value if self.returns is None else results.typed(self.returns, self.get_name())
         return self._decode
 
 
