@@ -158,10 +158,13 @@ function listen (fd, onConnection) {
  * @param {Worker} worker
  */
 function httpOn (worker) {
-  return async (/** @type {net.Socket} */ socket) => {
+  return (/** @type {net.Socket} */ socket) => {
     door ??= openDoor(worker)
-    const open = await door
-    open.admit(socket)
+    door.then((open) => open.admit(socket), (error) => {
+      door = undefined // what was lacking, descriptors most likely, may be there for the next one
+      socket.destroy()
+      console.error('A connection could not be served:', error.message)
+    })
   }
 }
 
@@ -186,8 +189,7 @@ async function drain (worker, servers, { timeout }) {
   const answered = door?.then((open) => open.drain(timeout))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining' })
-  await idle
-  await answered
+  await Promise.allSettled([idle, answered])
   worker.goodbye({ reason: 'drained', message: 'The worker has answered all calls that it took.' })
   process.exit(0)
 }
