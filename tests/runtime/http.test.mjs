@@ -282,6 +282,16 @@ test('only js-host/1 is an upgrade, and never for a web page', async () => {
   assert.deepEqual(upgrades, ['js-host/1'])
 })
 
+test('a refused upgrade is the end of its connection, whatever else comes on it', async (t) => {
+  const client = net.connect({ port, host: '127.0.0.1' })
+  t.after(() => client.destroy())
+  const [connection] = await once(server, 'connection')
+  const closed = once(connection, 'close')
+  client.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  client.write('more')
+  await closed
+})
+
 test('garbage gets 400 and hurts nobody', async () => {
   assert.match(await raw('\x80\x00\x01garbage\r\n\r\n'), /^HTTP\/1\.1 400 /)
   assert.equal((await ask('GET', '/health')).status, 200)
@@ -310,4 +320,21 @@ test('a server that drains finishes what runs, refuses what comes, and ends', as
   await Promise.all([drained, closed])
   busy.destroy()
   idle.destroy()
+})
+
+test('requests that wait behind another on a connection that is closed hold no drain up once they are done', async () => {
+  const finish = []
+  const other = createHttpServer(await hostOf({ functions: { slow: () => new Promise((resolve) => { finish.push(resolve) }) } }))
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address()
+  const client = net.connect(port, '127.0.0.1')
+  const [connection] = await once(other, 'connection')
+  client.write(`POST /function/slow HTTP/1.1\r\nContent-Type: application/json\r\nHost: localhost:${port}\r\nContent-Length: 2\r\n\r\n{}`.repeat(2))
+  while (finish.length < 2) await new Promise(setImmediate)
+  client.destroy()
+  await once(connection, 'close')
+  const drained = drainHttpServer(other)
+  for (const one of finish) one()
+  await drained
 })

@@ -42,7 +42,7 @@ const PATIENCE = 1000 // ms
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** @typedef {{guard: Guard, running: number, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
+/** @typedef {{guard: Guard, running: Set<Response>, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -62,7 +62,7 @@ const states = new WeakMap()
  */
 export function createHttpServer (host, { onUpgrade, guard = new Guard(host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
-  const state = { guard, running: 0, calls: new Set(), closing: false, onIdle: () => {} }
+  const state = { guard, running: new Set(), calls: new Set(), closing: false, onIdle: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
   states.set(server, state)
   server.timeout = 0
@@ -102,7 +102,7 @@ export function drainHttpServer (server, time = 0) {
       server.closeAllConnections() // those on which nothing was ever asked
       resolve()
     }
-    if (state.running === 0) state.onIdle()
+    if (state.running.size === 0) state.onIdle()
   })
 }
 
@@ -113,10 +113,11 @@ export function drainHttpServer (server, time = 0) {
  * @param {Response} res
  */
 async function handle (host, state, req, res) {
-  state.running++
-  res.once('close', () => { if (--state.running === 0) state.onIdle() })
+  state.running.add(res)
+  const over = () => { if (state.running.delete(res) && state.running.size === 0) state.onIdle() }
+  res.once('close', over)
   const found = await answerTo(host, state, req, res).catch(failure)
-  if (res.destroyed) return
+  if (req.socket.destroyed) return over() // before Node 24, an answer that waits behind another is not closed with its connection
   // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
   if (state.closing || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
   const { status, type, body, headers } = found
@@ -330,5 +331,5 @@ async function upgrade (guard, onUpgrade, req, socket, head) {
 function refuseUpgrade (socket, { status, message, headers }) {
   const lines = { ...headers, 'content-type': TEXT, 'content-length': Buffer.byteLength(message), connection: 'close' }
   const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${message}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${message}`, () => socket.destroy()) // nobody reads on
 }
