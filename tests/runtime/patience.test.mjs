@@ -66,6 +66,27 @@ test('a large frame that drips is not', async (t) => {
   await client.closed
 })
 
+test('a client that is not listened to, as it has much to read, is not blamed for the rest of its frame', async (t) => {
+  const { worker, connect } = await serve(t, { echo: (data) => data, bytes: (size) => Buffer.alloc(size) })
+  worker.limit = 2 ** 31
+  const client = await connect()
+  const [connection] = worker.connections
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  client.socket.pause()
+  const frame = call(1, 'bytes', 8 * 1024 * 1024)
+  for (let i = 0; i < 20; i++) client.send(frame)
+  client.send(call(1, 'echo', 'x'.repeat(100_000)))
+  await until(() => !connection.listening && connection.reader.isPartial)
+  await pass(t, FRAME_TIMEOUT)
+  client.socket.resume()
+  for (let i = 0; i < 20; i++) await client.next()
+  assert.equal((await client.next()).attachments[0].length, 100_000)
+  client.send(frame.subarray(0, 7))
+  await until(() => connection.reader.isPartial)
+  await pass(t, FRAME_TIMEOUT)
+  await client.closed
+})
+
 test('a client whose frames are whole may be silent as long as it likes', async (t) => {
   const { client, connection } = await connected(t)
   client.send(call(1, 'echo', 1).subarray(0, 7))

@@ -192,9 +192,15 @@ export class Connection {
       if (this.socket.writableLength > 0) return this.watchUnsent()
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
-      if (!this.listening) this.socket.resume()
+      if (!this.listening) this.listenAgain()
       if (this.worker.draining) this.worker.checkIdle()
     })
+  }
+
+  /** The client has read what it had to read. */
+  listenAgain () {
+    this.listening = true
+    this.socket.resume()
   }
 
   /** @param {unknown} error */

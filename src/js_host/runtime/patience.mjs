@@ -19,7 +19,7 @@ export function later (time, look) {
 
 /** Looks after the half-received frame of one connection. */
 export class Patience {
-  /** @param {{bytes: number, reader: import('./frames.mjs').FrameReader, protocolError: (error: unknown) => void}} connection */
+  /** @param {{bytes: number, listening: boolean, reader: import('./frames.mjs').FrameReader, protocolError: (error: unknown) => void}} connection */
   constructor (connection) {
     this.connection = connection
     /** @type {NodeJS.Timeout | null} */
@@ -42,7 +42,8 @@ export class Patience {
   /** @param {number} before how many bytes had come when the waiting began */
   #judge (before) {
     this.end()
-    if (this.connection.bytes - before >= LEAST_PROGRESS) return this.look()
+    const { bytes, listening } = this.connection
+    if (!listening || bytes - before >= LEAST_PROGRESS) return this.look()
     this.connection.protocolError(new FrameError(`Part of a frame came, and its rest not within ${FRAME_TIMEOUT / 1000} s.`))
   }
 }
