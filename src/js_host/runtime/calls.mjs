@@ -5,6 +5,7 @@ import { FrameError, HEADER_SIZE, END, PATIENT, RESULT, RICH, STREAM, bodyLength
 import { Call, outOfTime } from './functions.mjs'
 import { STOPPING, TOO_LATE, TooLarge, badValue, errorFrame, timedOut, unknownFunction, unwantedStream } from './messages.mjs'
 import { CANCELLED, ERROR, OK, TIMEOUT } from './ends.mjs'
+import { performance } from './originals.mjs'
 import { Questions } from './questions.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { Pump, closeStream, isStream } from './streams.mjs'

@@ -4,6 +4,7 @@ import net from 'node:net'
 import { Calls } from './calls.mjs'
 import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
 import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
+import { clearTimeout, nextTick, performance } from './originals.mjs'
 import { HELLO_TIMEOUT, Patience, later } from './patience.mjs'
 import { Worker } from './worker.mjs'
 
@@ -171,7 +172,7 @@ export class Connection {
   scheduleFlush () {
     if (this.reading || this.flushing) return
     this.flushing = true
-    process.nextTick(this.flush)
+    nextTick(this.flush)
   }
 
   /** Write all answers that are ready in one go. */

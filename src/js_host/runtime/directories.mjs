@@ -2,6 +2,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { clearInterval, setInterval } from './originals.mjs'
 
 /** How often files are looked at where directories can not be watched, in ms. */
 const LOOK = 1000

@@ -10,6 +10,7 @@
 
 import types from 'node:util/types'
 import { asError, ConfigError, ownFrames } from './errors.mjs'
+import { performance } from './originals.mjs'
 
 /** What a connection knows of one call that it was asked for. */
 export class Call {

@@ -8,6 +8,7 @@ import { STATUS_CODES, createServer } from 'node:http'
 import { describeError } from './errors.mjs'
 import { Call, noticeTime, outOfTime } from './functions.mjs'
 import { Guard, Refusal, pathOf } from './guard.mjs'
+import { clearTimeout, setTimeout } from './originals.mjs'
 import { closeStream, isStream } from './streams.mjs'
 import { readTraceparent } from './traces.mjs'
 

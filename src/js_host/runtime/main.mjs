@@ -17,6 +17,7 @@ import { loadConfig } from './config.mjs'
 import { Connection } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
+import { exit, setImmediate, setTimeout } from './originals.mjs'
 import { Records } from './records.mjs'
 import { takeHandle } from './upgrade.mjs'
 import { Watchdog } from './watchdog.mjs'
@@ -191,7 +192,7 @@ async function drain (worker, servers, { timeout }) {
   tell({ type: 'draining' })
   await Promise.allSettled([idle, answered])
   worker.goodbye({ reason: 'drained', message: 'The worker has answered all calls that it took.' })
-  process.exit(0)
+  exit(0)
 }
 
 /** What ends the process is told before it is too late. */
@@ -218,14 +219,14 @@ async function crashed (thrown) {
     serving.draining = true
     serving.goodbye({ reason: 'crashed', message: `An exception that nobody caught ended the worker: ${error.stack ?? error.message}` })
   }
-  setImmediate(() => process.exit(1))
+  setImmediate(() => exit(1))
 }
 
 /** The config could not be loaded. @param {unknown} thrown */
 async function failed (thrown) {
   const { startError } = await import('./errors.mjs')
   tell({ type: 'failed', error: await startError(thrown, file), elsewhere: loads?.elsewhere() })
-  process.exit(1)
+  exit(1)
 }
 
 /** @param {Record<string, unknown>} message */

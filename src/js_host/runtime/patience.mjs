@@ -1,6 +1,7 @@
 // How long a client may take over what it has begun: its hello, and the rest of a frame of which part has come.
 
 import { FrameError } from './frames.mjs'
+import { clearTimeout, setImmediate, setTimeout } from './originals.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 export const HELLO_TIMEOUT = 5000

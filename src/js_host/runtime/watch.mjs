@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Directories } from './directories.mjs'
 import { Packages, packagesOf } from './installed.mjs'
+import { clearTimeout, performance, setImmediate, setTimeout } from './originals.mjs'
 import { isSource, sourcesBelow } from './sources.mjs'
 
 /** How long it must be quiet after a change of one file, and of several, until they count, in ms. */

@@ -3,6 +3,7 @@
 import { Attribution } from './attribution.mjs'
 import { noticeTime } from './functions.mjs'
 import { byeFrame, warningFrame } from './messages.mjs'
+import { clearTimeout, performance, setImmediate, setTimeout } from './originals.mjs'
 import { Spinner } from './spin.mjs'
 
 /** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
