@@ -23,6 +23,7 @@ module.exports = { functions: {
     return process.pid
   },
   later: async (ms) => { await wait(ms); return process.pid },
+  endOutput () { process.stdout.end(); console.log('to nobody'); return process.pid },
   count: async function * (n) { for (let i = 0; i < n; i++) { await wait(1); yield i } }
 } }
 """
@@ -41,3 +42,9 @@ def test_a_worker_goes_on_and_ends_as_usual_though_its_timers_its_clock_and_its_
         assert later(0) == pid
         began = time.monotonic()
     assert time.monotonic() - began < 5
+
+
+def test_a_function_that_ends_stdout_loses_its_lines_and_not_its_worker(nothing_left: Any) -> None:
+    with JSHost(nothing_left.config(CONFIG), workers=1) as host:
+        pid = host.function("endOutput", timeout=5)()
+        assert host.function("later", timeout=5)(100) == pid

@@ -47,7 +47,7 @@ delete process.env.JS_HOST_TOKEN_SHA256
 process.setSourceMapsEnabled(true)
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
 process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
-const records = new Records((line) => process.stdout.write(line))
+const records = new Records((line) => { if (process.stdout.writable) process.stdout.write(line) }) // functions may end it
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 watchLife()
 await start().catch(failed)
