@@ -171,7 +171,10 @@ async function serve (host) {
 function listen (server, host) {
   const { address, port } = host.settings
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, address, port)))
+    server.on('error', (error) => {
+      reject(listenError(error, address, port))
+      if (server.listening) host.logger.error(`A connection could not be accepted: ${error.message}`) // no descriptors, most likely
+    })
     server.listen(port, address, () => {
       const bound = server.address()
       if (bound !== null && typeof bound === 'object') host.config.port = bound.port
