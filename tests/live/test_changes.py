@@ -56,6 +56,18 @@ def test_workers_that_loaded_a_file_before_and_after_it_was_saved_do_not_go_on_s
 # Bursts.
 
 
+@OLD_CODE_MAY_WARN
+def test_a_build_that_makes_its_directory_anew_and_takes_its_time_is_loaded_when_it_is_done(live: Any) -> None:
+    host = live(name="dist/host.config.js")
+    host.settle()
+    shutil.rmtree(host.file.parent)
+    host.wait_for_failure("no config file")
+    assert host.call() == 1
+    host.file.parent.mkdir()
+    host.save(2)
+    host.wait_for(2)
+
+
 def test_a_file_that_is_saved_in_pieces_is_loaded_when_it_is_whole(live: Any) -> None:
     host = live()
     host.settle()

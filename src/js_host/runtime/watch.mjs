@@ -150,6 +150,7 @@ export class Watch {
     const isOver = performance.now() >= this.burstEnd - 1
     if (!isOver && (this.reading !== null || [...this.dirty].some(isHalfSaved))) return this.wait()
     const changed = [...this.dirty].filter((file) => this.hasChanged(file))
+    for (const directory of new Set([...this.dirty].map((file) => path.dirname(file)))) this.directories.check(directory)
     this.dirty.clear()
     if (changed.length > 0) this.tell({ type: 'changed', files: changed })
   }
