@@ -17,7 +17,7 @@ import { loadConfig } from './config.mjs'
 import { Connection } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
-import { exit, setImmediate, setTimeout } from './originals.mjs'
+import { exit, performance, setImmediate, setTimeout } from './originals.mjs'
 import { Records } from './records.mjs'
 import { takeHandle } from './upgrade.mjs'
 import { Watchdog } from './watchdog.mjs'
@@ -30,6 +30,10 @@ import { Worker } from './worker.mjs'
 
 /** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
 const WATCH_DELAY = 50
+/** How long a message may take to leave, in ms. */
+const LONGEST_TELL = 1000
+/** To sleep on. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
 const [file, ...flags] = process.argv.slice(2)
 const options = readFlags(flags)
@@ -229,11 +233,18 @@ async function failed (thrown) {
   exit(1)
 }
 
-/** @param {Record<string, unknown>} message */
+/**
+ * A message of many files does not leave at once: the supervisor reads some of it first.
+ * @param {Record<string, unknown>} message
+ */
 function tell (message) {
-  try {
-    fs.writeSync(control, JSON.stringify(message) + '\n')
-  } catch {
-    // The supervisor is gone, and the watchdog is about to end this process.
+  const giveUpAt = performance.now() + LONGEST_TELL
+  for (let rest = Buffer.from(JSON.stringify(message) + '\n'); rest.length > 0 && performance.now() < giveUpAt;) {
+    try {
+      rest = rest.subarray(fs.writeSync(control, rest))
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EAGAIN') return // it is gone, and the watchdog is about to end this process
+      Atomics.wait(NEVER, 0, 0, 1)
+    }
   }
 }
