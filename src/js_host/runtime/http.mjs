@@ -14,7 +14,7 @@ import { readTraceparent } from './traces.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
-/** @typedef {import('./host.mjs').Host} Host */
+/** @typedef {import('./host.mjs').Host} Host @typedef {import('./worker.mjs').Worker} Worker */
 /** @typedef {(req: Request, socket: import('node:stream').Duplex, head: Buffer) => void} OnUpgrade */
 
 /**
@@ -57,14 +57,14 @@ const states = new WeakMap()
  */
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {ServerOptions} [options]
  * @returns {import('node:http').Server}
  */
-export function createHttpServer (host, { onUpgrade, guard = new Guard(host), tls = null, limits = {} } = {}) {
+export function createHttpServer (worker, { onUpgrade, guard = new Guard(worker.host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
   const state = { guard, running: new Set(), calls: new Set(), closing: false, onIdle: () => {} }
-  const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
+  const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(worker, state, req, res) }
   states.set(server, state)
   server.timeout = 0
   server.maxHeadersCount = MAX_HEADERS
@@ -108,16 +108,16 @@ export function drainHttpServer (server, time = 0) {
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {Request} req
  * @param {Response} res
  */
-async function handle (host, state, req, res) {
+async function handle (worker, state, req, res) {
   state.running.add(res)
   const over = () => { if (state.running.delete(res) && state.running.size === 0) state.onIdle() }
   res.once('close', over)
-  const found = await answerTo(host, state, req, res).catch(failure)
+  const found = await answerTo(worker, state, req, res).catch(failure)
   if (req.socket.destroyed) return over() // before Node 24, an answer that waits behind another is not closed with its connection
   // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
   if (state.closing || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
@@ -152,13 +152,13 @@ function failure (error) {
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {Request} req
  * @param {Response} res
  * @returns {Promise<Answer>}
  */
-async function answerTo (host, state, req, res) {
+async function answerTo (worker, state, req, res) {
   const refusal = await state.guard.refusal(req)
   if (refusal !== null) throw refusal
   const path = pathOf(req)
@@ -169,7 +169,7 @@ async function answerTo (host, state, req, res) {
   if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
   if (path === '/status') {
     allow(req, 'GET', 'HEAD')
-    return answer(200, JSON_TYPE, JSON.stringify(host.status()))
+    return answer(200, JSON_TYPE, JSON.stringify(worker.status()))
   }
   if (path === '/ready') {
     allow(req, 'GET', 'HEAD')
@@ -177,19 +177,20 @@ async function answerTo (host, state, req, res) {
   }
   if (path.startsWith('/function/')) {
     allow(req, 'POST')
-    return callFunction(host, state, decodeName(path.slice('/function/'.length)), req, res)
+    return callFunction(worker, state, decodeName(path.slice('/function/'.length)), req, res)
   }
   throw new Refusal(404, `Not found. There are GET /status, GET /health, GET /ready and POST /function/<name>, not ${path}`)
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {string} name
  * @param {Request} req
  * @param {Response} res
  */
-async function callFunction (host, state, name, req, res) {
+async function callFunction (worker, state, name, req, res) {
+  const { host } = worker
   const entry = host.find(name)
   if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
   const data = await readData(req, res, host.settings.requestDataLimit)
@@ -198,9 +199,9 @@ async function callFunction (host, state, name, req, res) {
   state.calls.add(call)
   res.once('close', () => {
     state.calls.delete(call)
-    if (!res.writableFinished) call.abort(new Error('The caller closed the connection'))
+    if (!res.writableFinished) worker.abandon(call, new Error('The caller closed the connection'))
   })
-  return resultAnswer(host, name, await host.runAlone(entry, data, call))
+  return resultAnswer(host, name, await worker.runAlone(entry, data, call))
 }
 
 /**

@@ -104,6 +104,29 @@ export class Worker {
     if (this.draining) this.checkIdle()
   }
 
+  /**
+   * Run a call that came alone, over HTTP. It has no deadline.
+   * @param {import('./functions.mjs').FunctionEntry} entry @param {unknown} data @param {Call} call
+   */
+  async runAlone (entry, data, call) {
+    call.number = ++this.count
+    this.waitForEver(call)
+    this.begin(call)
+    const result = this.host.runAlone(entry, data, call)
+    this.pause()
+    try {
+      return await result
+    } finally {
+      this.done(call)
+    }
+  }
+
+  /** Nobody waits for such a call any more. @param {Call} call @param {Error} reason */
+  abandon (call, reason) {
+    this.done(call)
+    call.abort(reason)
+  }
+
   /** The call's function is about to be on the stack. @param {Call} call */
   begin (call) {
     this.running = call
