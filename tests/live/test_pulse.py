@@ -135,5 +135,5 @@ def test_a_busy_worker_is_left_alone(live: Live) -> None:
     pid = live.call("pid")
     began = time.monotonic()
     assert live.call("blocks", 1500) == pid
-    assert time.monotonic() - began >= 1.5
+    assert time.monotonic() - began > 1.4  # two clocks, and one of them has milliseconds only
     assert live.call("pid") == pid
