@@ -56,6 +56,18 @@ def test_workers_that_loaded_a_file_before_and_after_it_was_saved_do_not_go_on_s
 # Bursts.
 
 
+@OLD_CODE_MAY_WARN
+def test_a_build_that_makes_its_directory_anew_and_takes_its_time_is_loaded_when_it_is_done(live: Any) -> None:
+    host = live(name="dist/host.config.js")
+    host.settle()
+    shutil.rmtree(host.file.parent)
+    host.wait_for_failure("no config file")
+    assert host.call() == 1
+    host.file.parent.mkdir()
+    host.save(2)
+    host.wait_for(2)
+
+
 def test_a_file_that_is_saved_in_pieces_is_loaded_when_it_is_whole(live: Any) -> None:
     host = live()
     host.settle()
@@ -78,6 +90,26 @@ def test_a_checkout_of_many_files_is_one_change(live: Any, git: Callable[..., No
     host.wait_for(1200)
     host.settle()
     assert host.reloads <= 2, host.story()  # on a busy machine, git may pause for longer than it must be quiet
+
+
+MANY, LONG = 1500, "deep" * 60
+
+
+def test_so_many_files_that_their_names_do_not_leave_at_once_are_one_change(live: Any) -> None:
+    def two_directories(directory: Path) -> None:
+        for name, text in ((LONG, number(1)), ("newer", number(2))):
+            (directory / name).mkdir()
+            for index in range(MANY):
+                (directory / name / f"m{index}.js").write_text(text)
+
+    code = f"const all = Array.from({{ length: {MANY} }}, (_, i) => require('./{LONG}/m' + i))\n"
+    code += "module.exports = { functions: { number: () => all.reduce((sum, one) => sum + one, 0) } }\n"
+    host = live(code, before=two_directories)
+    host.settle()
+    (host.directory / LONG).rename(host.directory / "older")
+    (host.directory / "newer").rename(host.directory / LONG)
+    host.wait_for(2 * MANY)
+    assert f"and {MANY - 3} more files changed" in host.story()
 
 
 def two_versions(directory: Path, git: Callable[..., None]) -> None:

@@ -109,6 +109,25 @@ test('a port in use is named, with the fix', async (t) => {
   assert.match(stderr, new RegExp(`Port ${port} at 127\\.0\\.0\\.1 is in use.*--port`, 's'))
 })
 
+/** Has a server fail as it does where no descriptors are left, each time that a signal comes. */
+const FAILS = `
+const { Server } = require('node:net')
+const { listen } = Server.prototype
+Server.prototype.listen = function (...args) {
+  process.on('SIGWINCH', () => this.emit('error', new Error('accept EMFILE')))
+  return listen.apply(this, args)
+}`
+
+test('connections that can not be accepted are logged, and end nothing', async (t) => {
+  const preload = join(directory(t, { 'fails.cjs': FAILS }), 'fails.cjs')
+  const { child, stderr, call } = await running(t, [], [process.execPath, '--require', preload, CLI])
+  for (const times of [1, 2]) {
+    child.kill('SIGWINCH')
+    await stderr.until(new RegExp(`(.*could not be accepted: accept EMFILE\\n){${times}}`))
+  }
+  assert.equal(await call('hello_world'), 'Hello, World!')
+})
+
 for (const signal of ['SIGTERM', 'SIGINT']) {
   test(`${signal} finishes the calls and exits with 0`, async (t) => {
     const { child, call, stdout, exited, port } = await running(t)

@@ -88,12 +88,15 @@ const hostile = () => { throw new Error('no') }
 const TRAPS = { get: hostile, has: hostile, ownKeys: hostile, getPrototypeOf: hostile, getOwnPropertyDescriptor: hostile }
 const revoked = Proxy.revocable({}, {})
 revoked.revoke()
+const gone = Proxy.revocable([], {})
+gone.revoke()
 for (const [what, thrown] of [
   ['a proxy of an error that refuses everything', new Proxy(new Error('x'), TRAPS)],
   ['a proxy of an object that refuses everything', new Proxy({}, TRAPS)],
   ['a revoked proxy', revoked.proxy],
   ['an error whose getters throw', Object.defineProperties(new Error('x'), { stack: { get: hostile }, message: { get: hostile }, name: { get: hostile }, cause: { get: hostile } })],
   ['an error whose fields have the wrong types', Object.assign(new Error('x'), { name: 1, message: {}, stack: [] })],
+  ['an error whose list of errors can not be read', Object.assign(new Error('x'), { errors: gone.proxy })],
   ['an object with a hostile toJSON', { toJSON: hostile }],
   ['an object with a hostile toString', { toString: hostile, [Symbol.toPrimitive]: hostile }]
 ]) {

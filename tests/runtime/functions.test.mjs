@@ -111,6 +111,14 @@ test('a callback-style function whose promise rejects has failed', async () => {
   await assert.rejects(result(), { name: 'TypeError', message: 'late' })
 })
 
+test('a query that a callback-style function returns is left alone: its then would run it a second time, or throw', async () => {
+  let runs = 0
+  const query = (done) => { setImmediate(done, null, ++runs); return { then () { runs++; throw new Error('this is no promise') } } }
+  const { result } = await once((data, cb) => query(cb))
+  assert.equal(await result(), 1)
+  assert.equal(runs, 1)
+})
+
 test('an async callback-style function that calls back has answered', async () => {
   const { result } = await once(async (data, cb) => { await null; cb(null, 'fine') })
   assert.equal(await result(), 'fine')

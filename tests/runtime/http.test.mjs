@@ -5,10 +5,11 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createHttpServer, drainHttpServer } from '../../src/js_host/runtime/http.mjs'
+import { Worker } from '../../src/js_host/runtime/worker.mjs'
 import { directory, hostOf } from './helper.mjs'
 
 const signals = []
-const host = await hostOf({
+const worker = new Worker(await hostOf({
   requestDataLimit: 1000,
   allowedHosts: ['js-host.internal'],
   functions: {
@@ -23,10 +24,11 @@ const host = await hostOf({
     hangs: (data, { signal } = {}) => new Promise(() => { signals.push(signal) }),
     'a/b ü': () => 'odd'
   }
-})
+}))
+const { host } = worker
 
 const upgrades = []
-const server = createHttpServer(host, { onUpgrade: (req, socket) => { upgrades.push(req.headers.upgrade); socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n') } })
+const server = createHttpServer(worker, { onUpgrade: (req, socket) => { upgrades.push(req.headers.upgrade); socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n') } })
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address()
@@ -231,7 +233,7 @@ test('whether the host is there may be asked by any name', async () => {
 })
 
 test('on a Unix socket any host name will do, but web pages will not', async (t) => {
-  const other = createHttpServer(host)
+  const other = createHttpServer(worker)
   const socketPath = join(directory(t), 's')
   other.listen(socketPath)
   await once(other, 'listening')
@@ -241,7 +243,7 @@ test('on a Unix socket any host name will do, but web pages will not', async (t)
 })
 
 test('connections that are handed over are served as those that were accepted', async (t) => {
-  const inner = createHttpServer(host)
+  const inner = createHttpServer(worker)
   const outer = net.createServer((socket) => { inner.emit('connection', socket) }).listen(0, '127.0.0.1')
   await once(outer, 'listening')
   t.after(() => outer.close())
@@ -261,7 +263,7 @@ test('a caller that goes away aborts its call', async () => {
 })
 
 test('before its time to stop is over, the signals of the calls fire, and they may still answer', async (t) => {
-  const other = createHttpServer(await hostOf({ functions: { honours () { return new Promise((resolve) => this.signal.addEventListener('abort', () => resolve(this.signal.reason.message))) } } }))
+  const other = createHttpServer(new Worker(await hostOf({ functions: { honours () { return new Promise((resolve) => this.signal.addEventListener('abort', () => resolve(this.signal.reason.message))) } } })))
   await new Promise((resolve) => other.listen(0, '127.0.0.1', resolve))
   const agent = new http.Agent()
   t.after(() => agent.destroy())
@@ -282,6 +284,16 @@ test('only js-host/1 is an upgrade, and never for a web page', async () => {
   assert.deepEqual(upgrades, ['js-host/1'])
 })
 
+test('a refused upgrade is the end of its connection, whatever else comes on it', async (t) => {
+  const client = net.connect({ port, host: '127.0.0.1' })
+  t.after(() => client.destroy())
+  const [connection] = await once(server, 'connection')
+  const closed = once(connection, 'close')
+  client.write(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  client.write('more')
+  await closed
+})
+
 test('garbage gets 400 and hurts nobody', async () => {
   assert.match(await raw('\x80\x00\x01garbage\r\n\r\n'), /^HTTP\/1\.1 400 /)
   assert.equal((await ask('GET', '/health')).status, 200)
@@ -294,7 +306,7 @@ test('no limit ends an idle connection or a function that runs long', () => {
 
 test('a server that drains finishes what runs, and ends', async () => {
   let finish
-  const slow = await hostOf({ functions: { slow: () => new Promise((resolve) => { finish = resolve }) } })
+  const slow = new Worker(await hostOf({ functions: { slow: () => new Promise((resolve) => { finish = resolve }) } }))
   const other = createHttpServer(slow).listen(0, '127.0.0.1')
   await once(other, 'listening')
   const { port } = other.address()
@@ -312,8 +324,25 @@ test('a server that drains finishes what runs, and ends', async () => {
   idle.destroy()
 })
 
+test('requests that wait behind another on a connection that is closed hold no drain up once they are done', async () => {
+  const finish = []
+  const other = createHttpServer(new Worker(await hostOf({ functions: { slow: () => new Promise((resolve) => { finish.push(resolve) }) } })))
+  other.listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address()
+  const client = net.connect(port, '127.0.0.1')
+  const [connection] = await once(other, 'connection')
+  client.write(`POST /function/slow HTTP/1.1\r\nContent-Type: application/json\r\nHost: localhost:${port}\r\nContent-Length: 2\r\n\r\n{}`.repeat(2))
+  while (finish.length < 2) await new Promise(setImmediate)
+  client.destroy()
+  await once(connection, 'close')
+  const drained = drainHttpServer(other)
+  for (const one of finish) one()
+  await drained
+})
+
 test('a server that drains serves what was under way on idle connections, each for the last time, and is not ready', async (t) => {
-  const inner = createHttpServer(host)
+  const inner = createHttpServer(worker)
   const outer = net.createServer((socket) => { inner.emit('connection', socket) }).listen(0, '127.0.0.1')
   await once(outer, 'listening')
   t.after(() => outer.close())

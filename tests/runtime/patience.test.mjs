@@ -1,12 +1,13 @@
+import './held_clock.mjs'
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { CALL, HEADER_SIZE, writeHeader } from '../../src/js_host/runtime/frames.mjs'
 import { FRAME_TIMEOUT, HELLO_TIMEOUT, LEAST_PROGRESS } from '../../src/js_host/runtime/patience.mjs'
 import { call, serve, until } from './client.mjs'
 
 /** Lets so much time pass, and what has come meanwhile be read. */
-async function pass (t, time) {
-  t.mock.timers.tick(time)
+async function pass (time) {
+  mock.timers.tick(time)
   await new Promise(setImmediate)
   await new Promise(setImmediate)
 }
@@ -22,7 +23,6 @@ async function connected (t) {
   const { worker, connect } = await serve(t, { echo: (data) => data })
   const client = await connect()
   const [connection] = worker.connections
-  t.mock.timers.enable({ apis: ['setTimeout'] })
   return { client, connection }
 }
 
@@ -31,9 +31,9 @@ for (const [what, bytes] of [['a header', begun(1000, 0).subarray(0, 5)], ['a sm
     const { client, connection } = await connected(t)
     client.send(bytes)
     await until(() => connection.reader.isPartial)
-    await pass(t, FRAME_TIMEOUT - 1)
+    await pass(FRAME_TIMEOUT - 1)
     assert.equal(client.over, undefined)
-    await pass(t, 1)
+    await pass(1)
     const bye = await client.next()
     assert.match(bye.value.message, /its rest not within 30 s/)
     await client.closed
@@ -48,10 +48,10 @@ test('a large frame that comes slowly, but comes, is waited for', async (t) => {
   for (let i = 1; i <= 3; i++) {
     client.send(Buffer.alloc(LEAST_PROGRESS, 0x20))
     await until(() => connection.bytes === bytes + i * LEAST_PROGRESS)
-    await pass(t, FRAME_TIMEOUT)
+    await pass(FRAME_TIMEOUT)
     assert.equal(client.over, undefined)
   }
-  await pass(t, FRAME_TIMEOUT)
+  await pass(FRAME_TIMEOUT)
   await client.closed
 })
 
@@ -61,8 +61,28 @@ test('a large frame that drips is not', async (t) => {
   await until(() => connection.reader.isPartial)
   for (let i = 0; i < 30; i++) {
     client.send(Buffer.alloc(1))
-    await pass(t, FRAME_TIMEOUT / 30)
+    await pass(FRAME_TIMEOUT / 30)
   }
+  await client.closed
+})
+
+test('a client that is not listened to, as it has much to read, is not blamed for the rest of its frame', async (t) => {
+  const { worker, connect } = await serve(t, { echo: (data) => data, bytes: (size) => Buffer.alloc(size) })
+  worker.limit = 2 ** 31
+  const client = await connect()
+  const [connection] = worker.connections
+  client.socket.pause()
+  const frame = call(1, 'bytes', 8 * 1024 * 1024)
+  for (let i = 0; i < 20; i++) client.send(frame)
+  client.send(call(1, 'echo', 'x'.repeat(100_000)))
+  await until(() => !connection.listening && connection.reader.isPartial)
+  await pass(FRAME_TIMEOUT)
+  client.socket.resume()
+  for (let i = 0; i < 20; i++) await client.next()
+  assert.equal((await client.next()).attachments[0].length, 100_000)
+  client.send(frame.subarray(0, 7))
+  await until(() => connection.reader.isPartial)
+  await pass(FRAME_TIMEOUT)
   await client.closed
 })
 
@@ -72,16 +92,15 @@ test('a client whose frames are whole may be silent as long as it likes', async 
   await until(() => connection.reader.isPartial)
   client.send(call(1, 'echo', 1).subarray(7))
   assert.equal((await client.next()).value, 1)
-  await pass(t, 100 * FRAME_TIMEOUT)
+  await pass(100 * FRAME_TIMEOUT)
   assert.equal((await client.ask('echo', 2)).value, 2)
 })
 
 test('a client that has said no hello is cut off, unless the hello is there to be read', async (t) => {
   const { connect } = await serve(t, { echo: (data) => data })
-  t.mock.timers.enable({ apis: ['setTimeout'] })
   const silent = await connect(false)
   await until(() => silent.socket.readyState === 'open')
   await new Promise(setImmediate)
-  await pass(t, HELLO_TIMEOUT)
+  await pass(HELLO_TIMEOUT)
   await silent.closed
 })

@@ -105,6 +105,16 @@ test('its stack tells where JavaScript asked, and the traceback', async (t) => {
   assert.ok(!value.includes('runtime/questions.mjs'), value)
 })
 
+test('it is thrown also where the program makes its stacks of other things than text', async (t) => {
+  const client = await (await serve(t)).connect()
+  client.send(rich(1, 'catches', CALLABLE))
+  const ask = await client.next()
+  t.after(() => { delete Error.prepareStackTrace })
+  Error.prepareStackTrace = (_, sites) => sites
+  client.send(fault(ask))
+  assert.deepEqual((await client.next()).value.slice(0, 2), ['ValueError', 'bad'])
+})
+
 for (const [name, depth] of [['apply', 0], ['wraps', 2]]) {
   test(`an error that is, or is caused by, what the program raised names the question (${name})`, async (t) => {
     const client = await (await serve(t)).connect()

@@ -2,18 +2,20 @@
 
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { Directories } from '../../src/js_host/runtime/directories.mjs'
 import { packagesOf } from '../../src/js_host/runtime/installed.mjs'
 import { isSource, sourcesBelow } from '../../src/js_host/runtime/sources.mjs'
 import { Watch } from '../../src/js_host/runtime/watch.mjs'
+import { until } from './client.mjs'
 import { directory } from './helper.mjs'
 
 /** A watch on files that count as loaded now. `told(n)` waits for n messages. */
-async function watching (t, files, { loadedAt = Date.now() + 1000 } = {}) {
-  const root = directory(t, files)
-  const names = Object.keys(files).map((name) => join(root, name))
+async function watching (t, files, { loadedAt = Date.now() + 1000, below = '' } = {}) {
+  const top = directory(t, files)
+  const root = join(top, below)
+  const names = Object.keys(files).map((name) => join(top, name))
   const messages = []
   const waiting = []
   const tell = (message) => { messages.push(message); for (const look of waiting) look() }
@@ -27,7 +29,7 @@ async function watching (t, files, { loadedAt = Date.now() + 1000 } = {}) {
     waiting.at(-1)()
   })
   await watch.start()
-  return { root, watch, messages, told, path: (name) => join(root, name) }
+  return { root, watch, messages, told, path: (name) => join(top, name) }
 }
 
 /** Save as many editors do: beside the file, then in its place. */
@@ -82,6 +84,25 @@ test('a directory that is moved away and comes back with other content is a chan
   fs.renameSync(path('new'), path('lib'))
   assert.ok((await told(2))[0].files.includes(path('lib/a.js')))
 })
+
+for (const [what, gone] of [['the directory of the config', 'app'], ['a directory elsewhere', 'shared/dist']]) {
+  test(`${what} that is removed and made anew goes on being watched`, async (t) => {
+    const files = { 'app/host.config.js': '1', 'shared/dist/lib/a.js': '1' }
+    const { path, told, watch } = await watching(t, files, { below: 'app' })
+    const [name] = Object.keys(files).filter((file) => file.startsWith(gone))
+    const before = process.cwd()
+    t.after(() => process.chdir(before))
+    process.chdir(path('app')) // as in a worker: the directory does not say then that it goes
+    fs.rmSync(path(gone), { recursive: true })
+    fs.mkdirSync(dirname(path(name)), { recursive: true })
+    fs.writeFileSync(path(name), '1')
+    await until(() => watch.dirty.size > 0)
+    await until(() => watch.dirty.size === 0)
+    const saving = setInterval(() => fs.writeFileSync(path(name), `${performance.now()}`), 200)
+    t.after(() => clearInterval(saving))
+    assert.deepEqual((await told(2))[0].files, [path(name)])
+  })
+}
 
 test('it says when the newest file changed, and whether that was after it was loaded', async (t) => {
   const early = await watching(t, { 'a.js': '1' }, { loadedAt: Date.now() - 60_000 })

@@ -5,6 +5,7 @@ import { FrameError, HEADER_SIZE, END, PATIENT, RESULT, RICH, STREAM, bodyLength
 import { Call, outOfTime } from './functions.mjs'
 import { STOPPING, TOO_LATE, TooLarge, badValue, errorFrame, timedOut, unknownFunction, unwantedStream } from './messages.mjs'
 import { CANCELLED, ERROR, OK, TIMEOUT } from './ends.mjs'
+import { performance } from './originals.mjs'
 import { Questions } from './questions.mjs'
 import { ValueNotSupported } from './rich.mjs'
 import { Pump, closeStream, isStream } from './streams.mjs'
@@ -90,7 +91,12 @@ export class Calls {
   /** The call, or its result, is not taken. @param {number} id @param {import('./messages.mjs').ErrorMessage} error */
   refuseWith (id, error) {
     this.worker.host.metrics?.refuse(error.type)
-    this.connection.write(errorFrame(id, error))
+    this.tell(id, error)
+  }
+
+  /** @param {number} id @param {import('./messages.mjs').ErrorMessage} error */
+  tell (id, error) {
+    this.connection.write(errorFrame(id, error, this.worker.limit))
   }
 
   /** The result comes later. @param {Call} call @param {PromiseLike<unknown>} promise */
@@ -118,7 +124,7 @@ export class Calls {
   /** The result comes in parts. @param {Call} call @param {unknown} stream @param {boolean} late */
   stream (call, stream, late) {
     if (call.settled || late || !call.streams) {
-      if (this.end(call, late ? TIMEOUT : ERROR)) late ? this.timedOut(call) : this.connection.write(errorFrame(call.id, unwantedStream(call.name)))
+      if (this.end(call, late ? TIMEOUT : ERROR)) late ? this.timedOut(call) : this.tell(call.id, unwantedStream(call.name))
       return closeStream(this.worker.host, call.name, stream)
     }
     this.keep(call)
@@ -138,7 +144,7 @@ export class Calls {
   /** @param {Call} call @param {unknown} error */
   fail (call, error) {
     const fault = call.questions?.faultOf(error)
-    if (this.end(call, ERROR)) this.connection.write(errorFrame(call.id, { ...describeError(error), fault, maybeExecuted: true }))
+    if (this.end(call, ERROR)) this.tell(call.id, { ...describeError(error), fault, maybeExecuted: true })
   }
 
   /** @param {Call} call */
@@ -150,7 +156,7 @@ export class Calls {
 
   /** @param {Call} call */
   timedOut (call) {
-    this.connection.write(errorFrame(call.id, timedOut(call.time, this.worker.host.functions[call.name].callbackStyle, call.pump !== null)))
+    this.tell(call.id, timedOut(call.time, this.worker.host.functions[call.name].callbackStyle, call.pump !== null))
   }
 
   /** Nobody waits for the call any more: its function may notice, or go on in vain. @param {Call} call @param {DOMException} reason @param {End} [end] */

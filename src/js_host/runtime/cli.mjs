@@ -11,6 +11,7 @@ import { ConfigError } from './errors.mjs'
 import { isLoopback } from './loopback.mjs'
 import { Host, VERSION } from './host.mjs'
 import { alsoWrite, captureConsole, createLogger, writeToFile } from './logger.mjs'
+import { exit } from './originals.mjs'
 
 const HELP = `Usage: js-host <file> [options]
 
@@ -104,7 +105,7 @@ async function run (file, values) {
   // Where stdout carries JSON, it carries nothing else.
   if (values.config || values.json) captureConsole((_level, text) => process.stderr.write(text + '\n'))
   const host = await createHost(file, values)
-  if (values.config) return process.stdout.write(JSON.stringify(host.status()) + '\n', () => process.exit(0))
+  if (values.config) return process.stdout.write(JSON.stringify(host.status()) + '\n', () => exit(0))
   process.on('unhandledRejection', (reason) => host.logger.error('Unhandled rejection:', reason))
   refuseToBeExposed(host.settings.address, values.insecure === true)
   await serve(host)
@@ -170,7 +171,10 @@ async function serve (host) {
 function listen (server, host) {
   const { address, port } = host.settings
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, address, port)))
+    server.on('error', (error) => {
+      reject(listenError(error, address, port))
+      if (server.listening) host.logger.error(`A connection could not be accepted: ${error.message}`) // no descriptors, most likely
+    })
     server.listen(port, address, () => {
       const bound = server.address()
       if (bound !== null && typeof bound === 'object') host.config.port = bound.port
@@ -198,10 +202,10 @@ function onStopSignal (stop) {
   let stopping = false
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT'])) {
     process.on(signal, async () => {
-      if (stopping) process.exit(1)
+      if (stopping) exit(1)
       stopping = true
       await stop()
-      process.exit(0)
+      exit(0)
     })
   }
 }

@@ -4,6 +4,7 @@ import net from 'node:net'
 import { Calls } from './calls.mjs'
 import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
 import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
+import { clearTimeout, nextTick, performance } from './originals.mjs'
 import { HELLO_TIMEOUT, Patience, later } from './patience.mjs'
 import { Worker } from './worker.mjs'
 
@@ -155,17 +156,23 @@ export class Connection {
     this.leave(byeFrame({ reason: 'refused', message: silent ? NO_TOKEN : WRONG_TOKEN }))
   }
 
-  /** @param {Uint8Array | Uint8Array[]} frame */
+  /** @param {Uint8Array | Uint8Array[]} frame one buffer, or parts of which the program may change some after this */
   write (frame) {
-    if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
-    else this.out.push(frame)
+    if (Array.isArray(frame)) return this.writeParts(frame)
+    this.out.push(frame)
     this.scheduleFlush()
+  }
+
+  /** @param {Uint8Array[]} parts */
+  writeParts (parts) {
+    for (const part of parts) this.out.push(part)
+    this.flush()
   }
 
   scheduleFlush () {
     if (this.reading || this.flushing) return
     this.flushing = true
-    process.nextTick(this.flush)
+    nextTick(this.flush)
   }
 
   /** Write all answers that are ready in one go. */
@@ -192,9 +199,15 @@ export class Connection {
       if (this.socket.writableLength > 0) return this.watchUnsent()
       this.unsent = false
       this.worker.watchdog?.setUnsent(this.seat, false)
-      if (!this.listening) this.socket.resume()
+      if (!this.listening) this.listenAgain()
       if (this.worker.draining) this.worker.checkIdle()
     })
+  }
+
+  /** The client has read what it had to read. */
+  listenAgain () {
+    this.listening = true
+    this.socket.resume()
   }
 
   /** @param {unknown} error */

@@ -2,8 +2,9 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { clearInterval, setInterval } from './originals.mjs'
 
-/** How often files are looked at where directories can not be watched, in ms. */
+/** How often files are looked at where directories can not be watched, and directories that are gone are looked for, in ms. */
 const LOOK = 1000
 
 export class Directories {
@@ -18,6 +19,12 @@ export class Directories {
     this.files = files
     /** @type {Map<string, fs.FSWatcher | null>} null: it is not there now */
     this.watchers = new Map()
+    /** @type {Map<string, string>} which directory is watched under each path */
+    this.identities = new Map()
+    /** @type {Set<string>} those that went, or were replaced */
+    this.gone = new Set()
+    /** @type {NodeJS.Timeout | undefined} */
+    this.search = undefined
     /** @type {Map<string, string>} what was seen of each file when it was looked at */
     this.seen = new Map()
     /** @type {NodeJS.Timeout | undefined} */
@@ -47,6 +54,7 @@ export class Directories {
 
   /** @param {string} directory @returns {fs.FSWatcher | null} */
   open (directory) {
+    this.identities.set(directory, identityOf(directory))
     if (this.ticker !== undefined) return null
     try {
       const watcher = fs.watch(directory, { persistent: false }, (_, name) => this.onEvent(directory, name))
@@ -57,6 +65,28 @@ export class Directories {
       if (code === 'ENOSPC' || code === 'EMFILE') this.lookInstead(code)
       return null
     }
+  }
+
+  /**
+   * Something happened in a directory: is it still the one that is watched? It may not say itself when it goes, and of some
+   * nobody else tells when they are back.
+   * @param {string} directory
+   */
+  check (directory) {
+    if (identityOf(directory) === this.identities.get(directory)) return
+    this.gone.add(directory)
+    this.search ??= setInterval(() => this.lookForGone(), LOOK).unref()
+  }
+
+  lookForGone () {
+    for (const directory of [...this.gone].filter((one) => fs.existsSync(one))) {
+      this.gone.delete(directory)
+      this.renew(directory)
+      this.onEvent(directory, null)
+    }
+    if (this.gone.size > 0) return
+    clearInterval(this.search)
+    this.search = undefined
   }
 
   /** @param {string} code */
@@ -87,9 +117,16 @@ export class Directories {
 
   close () {
     clearInterval(this.ticker)
+    clearInterval(this.search)
     this.closeAll()
     this.watchers.clear()
   }
+}
+
+/** One that is made anew may get the number of the one before. @param {string} directory */
+function identityOf (directory) {
+  const stats = fs.statSync(directory, { throwIfNoEntry: false })
+  return stats === undefined ? '' : `${stats.ino} ${stats.birthtimeMs}`
 }
 
 /** @param {string} file */

@@ -32,7 +32,7 @@ export class Door {
     this.count = 0
     this.left = () => { this.count-- }
     this.guard = new Guard(worker.host, token)
-    this.server = createHttpServer(worker.host, {
+    this.server = createHttpServer(worker, {
       guard: this.guard,
       tls,
       onUpgrade: (req, socket, head) => this.#upgrade(req, /** @type {Socket} */ (socket), head)

@@ -150,11 +150,18 @@ function fieldsOf (error, depth, seen) {
     const value = jsonOf(read(error, key))
     if (value !== undefined) fields[key] = value
   }
-  const errors = read(error, 'errors')
-  if (Array.isArray(errors) && depth <= MAX_DEPTH) {
-    fields.errors = errors.slice(0, MAX_ERRORS).filter((one) => !seen.has(one)).map((one) => describe(one, depth + 1, seen))
-  }
+  const errors = depth <= MAX_DEPTH ? firstOf(read(error, 'errors')) : null
+  if (errors !== null) fields.errors = errors.filter((one) => !seen.has(one)).map((one) => describe(one, depth + 1, seen))
   return fields
+}
+
+/** @param {unknown} errors @returns {unknown[] | null} */
+function firstOf (errors) {
+  try {
+    return Array.isArray(errors) ? Array.from(errors).slice(0, MAX_ERRORS) : null
+  } catch {
+    return null
+  }
 }
 
 /** @param {object} object */

@@ -10,6 +10,7 @@
 
 import types from 'node:util/types'
 import { asError, ConfigError, ownFrames } from './errors.mjs'
+import { performance } from './originals.mjs'
 
 /** What a connection knows of one call that it was asked for. */
 export class Call {
@@ -176,7 +177,7 @@ function runWithCallback (entry, context, data) {
   } catch (error) {
     outcome.threw(error)
   }
-  if (isThenable(returned)) outcome.watch(returned)
+  if (types.isPromise(returned)) outcome.watch(returned) // to call any other `then` may run a query a second time
   if (outcome.state === DONE) return outcome.value
   if (outcome.state === FAILED) throw outcome.value
   return new Promise((resolve, reject) => {
@@ -233,7 +234,7 @@ class Outcome {
     else this.reject?.(value)
   }
 
-  /** @param {PromiseLike<unknown>} promise that the function returned although it takes a callback */
+  /** @param {Promise<unknown>} promise that the function returned although it takes a callback */
   watch (promise) {
     promise.then((value) => this.ignored(value), (error) => this.threw(error))
   }

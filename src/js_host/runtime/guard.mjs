@@ -8,6 +8,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isLoopback } from './loopback.mjs'
+import { performance, setTimeout } from './originals.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 

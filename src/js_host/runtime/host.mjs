@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { ConfigError } from './errors.mjs'
 import { FunctionEntry } from './functions.mjs'
 import { createLogger } from './logger.mjs'
+import { performance } from './originals.mjs'
 
 export const VERSION = /** @type {string} */ (JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).version)
 

@@ -8,12 +8,13 @@ import { STATUS_CODES, createServer } from 'node:http'
 import { describeError } from './errors.mjs'
 import { Call, noticeTime, outOfTime } from './functions.mjs'
 import { Guard, Refusal, pathOf } from './guard.mjs'
+import { clearTimeout, setTimeout } from './originals.mjs'
 import { closeStream, isStream } from './streams.mjs'
 import { readTraceparent } from './traces.mjs'
 
 /** @typedef {import('node:http').IncomingMessage} Request */
 /** @typedef {import('node:http').ServerResponse} Response */
-/** @typedef {import('./host.mjs').Host} Host */
+/** @typedef {import('./host.mjs').Host} Host @typedef {import('./worker.mjs').Worker} Worker */
 /** @typedef {(req: Request, socket: import('node:stream').Duplex, head: Buffer) => void} OnUpgrade */
 
 /**
@@ -45,7 +46,7 @@ const LINGER = 100
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** @typedef {{guard: Guard, running: number, calls: Set<Call>, draining: boolean, onAnswered: () => void}} State */
+/** @typedef {{guard: Guard, running: Set<Response>, calls: Set<Call>, draining: boolean, onAnswered: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -59,14 +60,14 @@ const states = new WeakMap()
  */
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {ServerOptions} [options]
  * @returns {import('node:http').Server}
  */
-export function createHttpServer (host, { onUpgrade, guard = new Guard(host), tls = null, limits = {} } = {}) {
+export function createHttpServer (worker, { onUpgrade, guard = new Guard(worker.host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
-  const state = { guard, running: 0, calls: new Set(), draining: false, onAnswered: () => {} }
-  const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(host, state, req, res) }
+  const state = { guard, running: new Set(), calls: new Set(), draining: false, onAnswered: () => {} }
+  const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(worker, state, req, res) }
   states.set(server, state)
   server.timeout = 0
   server.maxHeadersCount = MAX_HEADERS
@@ -103,7 +104,7 @@ export function drainHttpServer (server, time = 0) {
     setTimeout(() => {
       server.closeIdleConnections()
       state.onAnswered = () => {
-        if (state.running > 0) return
+        if (state.running.size > 0) return
         server.closeAllConnections() // those on which nothing was ever asked
         resolve()
       }
@@ -113,16 +114,17 @@ export function drainHttpServer (server, time = 0) {
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {Request} req
  * @param {Response} res
  */
-async function handle (host, state, req, res) {
-  state.running++
-  res.once('close', () => { state.running--; state.onAnswered() })
-  const found = await answerTo(host, state, req, res).catch(failure)
-  if (res.destroyed) return
+async function handle (worker, state, req, res) {
+  state.running.add(res)
+  const over = () => { if (state.running.delete(res)) state.onAnswered() }
+  res.once('close', over)
+  const found = await answerTo(worker, state, req, res).catch(failure)
+  if (req.socket.destroyed) return over() // before Node 24, an answer that waits behind another is not closed with its connection
   // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
   if (state.draining || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
   const { status, type, body, headers } = found
@@ -156,13 +158,13 @@ function failure (error) {
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {Request} req
  * @param {Response} res
  * @returns {Promise<Answer>}
  */
-async function answerTo (host, state, req, res) {
+async function answerTo (worker, state, req, res) {
   const refusal = await state.guard.refusal(req)
   if (refusal !== null) throw refusal
   const path = pathOf(req)
@@ -172,7 +174,7 @@ async function answerTo (host, state, req, res) {
   }
   if (path === '/status') {
     allow(req, 'GET', 'HEAD')
-    return answer(200, JSON_TYPE, JSON.stringify(host.status()))
+    return answer(200, JSON_TYPE, JSON.stringify(worker.status()))
   }
   if (path === '/ready') {
     allow(req, 'GET', 'HEAD')
@@ -181,19 +183,20 @@ async function answerTo (host, state, req, res) {
   }
   if (path.startsWith('/function/')) {
     allow(req, 'POST')
-    return callFunction(host, state, decodeName(path.slice('/function/'.length)), req, res)
+    return callFunction(worker, state, decodeName(path.slice('/function/'.length)), req, res)
   }
   throw new Refusal(404, `Not found. There are GET /status, GET /health, GET /ready and POST /function/<name>, not ${path}`)
 }
 
 /**
- * @param {Host} host
+ * @param {Worker} worker
  * @param {State} state
  * @param {string} name
  * @param {Request} req
  * @param {Response} res
  */
-async function callFunction (host, state, name, req, res) {
+async function callFunction (worker, state, name, req, res) {
+  const { host } = worker
   const entry = host.find(name)
   if (!entry) throw new Refusal(404, `Not found. Unknown function "${name}"`)
   const data = await readData(req, res, host.settings.requestDataLimit)
@@ -202,9 +205,9 @@ async function callFunction (host, state, name, req, res) {
   state.calls.add(call)
   res.once('close', () => {
     state.calls.delete(call)
-    if (!res.writableFinished) call.abort(new Error('The caller closed the connection'))
+    if (!res.writableFinished) worker.abandon(call, new Error('The caller closed the connection'))
   })
-  return resultAnswer(host, name, await host.runAlone(entry, data, call))
+  return resultAnswer(host, name, await worker.runAlone(entry, data, call))
 }
 
 /**
@@ -336,5 +339,5 @@ async function upgrade (guard, onUpgrade, req, socket, head) {
 function refuseUpgrade (socket, { status, message, headers }) {
   const lines = { ...headers, 'content-type': TEXT, 'content-length': Buffer.byteLength(message), connection: 'close' }
   const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${message}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${message}`, () => socket.destroy()) // nobody reads on
 }

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs'
 import path from 'node:path'
+import { clearTimeout, setTimeout } from './originals.mjs'
 
 /** How long it must be quiet after an install, in ms. */
 const QUIET = 500

@@ -7,6 +7,7 @@ import module from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packagesOf } from './installed.mjs'
+import { performance } from './originals.mjs'
 import { sourcesBelow } from './sources.mjs'
 
 const RUNTIME = new URL('.', import.meta.url).href

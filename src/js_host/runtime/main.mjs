@@ -17,6 +17,7 @@ import { loadConfig } from './config.mjs'
 import { Connection } from './connection.mjs'
 import { Host } from './host.mjs'
 import { captureConsole } from './logger.mjs'
+import { exit, performance, setImmediate, setTimeout } from './originals.mjs'
 import { Records } from './records.mjs'
 import { takeHandle } from './upgrade.mjs'
 import { Watchdog } from './watchdog.mjs'
@@ -29,6 +30,10 @@ import { Worker } from './worker.mjs'
 
 /** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
 const WATCH_DELAY = 50
+/** How long a message may take to leave, in ms. */
+const LONGEST_TELL = 1000
+/** To sleep on. */
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
 const [file, ...flags] = process.argv.slice(2)
 const options = readFlags(flags)
@@ -46,7 +51,7 @@ delete process.env.JS_HOST_TOKEN_SHA256
 process.setSourceMapsEnabled(true)
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
 process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a service manager sends to all processes at once
-const records = new Records((line) => process.stdout.write(line))
+const records = new Records((line) => { if (process.stdout.writable) process.stdout.write(line) }) // functions may end it
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 watchLife()
 await start().catch(failed)
@@ -158,10 +163,13 @@ function listen (fd, onConnection) {
  * @param {Worker} worker
  */
 function httpOn (worker) {
-  return async (/** @type {net.Socket} */ socket) => {
+  return (/** @type {net.Socket} */ socket) => {
     door ??= openDoor(worker)
-    const open = await door
-    open.admit(socket)
+    door.then((open) => open.admit(socket), (error) => {
+      door = undefined // what was lacking, descriptors most likely, may be there for the next one
+      socket.destroy()
+      console.error('A connection could not be served:', error.message)
+    })
   }
 }
 
@@ -186,10 +194,9 @@ async function drain (worker, servers, { timeout }) {
   const answered = door?.then((open) => open.drain(timeout))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining' })
-  await idle
-  await answered
+  await Promise.allSettled([idle, answered])
   worker.goodbye({ reason: 'drained', message: 'The worker has answered all calls that it took.' })
-  process.exit(0)
+  exit(0)
 }
 
 /** What ends the process is told before it is too late. */
@@ -216,21 +223,28 @@ async function crashed (thrown) {
     serving.draining = true
     serving.goodbye({ reason: 'crashed', message: `An exception that nobody caught ended the worker: ${error.stack ?? error.message}` })
   }
-  setImmediate(() => process.exit(1))
+  setImmediate(() => exit(1))
 }
 
 /** The config could not be loaded. @param {unknown} thrown */
 async function failed (thrown) {
   const { startError } = await import('./errors.mjs')
   tell({ type: 'failed', error: await startError(thrown, file), elsewhere: loads?.elsewhere() })
-  process.exit(1)
+  exit(1)
 }
 
-/** @param {Record<string, unknown>} message */
+/**
+ * A message of many files does not leave at once: the supervisor reads some of it first.
+ * @param {Record<string, unknown>} message
+ */
 function tell (message) {
-  try {
-    fs.writeSync(control, JSON.stringify(message) + '\n')
-  } catch {
-    // The supervisor is gone, and the watchdog is about to end this process.
+  const giveUpAt = performance.now() + LONGEST_TELL
+  for (let rest = Buffer.from(JSON.stringify(message) + '\n'); rest.length > 0 && performance.now() < giveUpAt;) {
+    try {
+      rest = rest.subarray(fs.writeSync(control, rest))
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EAGAIN') return // it is gone, and the watchdog is about to end this process
+      Atomics.wait(NEVER, 0, 0, 1)
+    }
   }
 }

@@ -1,15 +1,27 @@
 // Messages: what the frames that are no values say, as JSON. docs/protocol.md is the law; _wire/messages.py is the twin.
 
-import { BYE, ERROR, FrameError, HELLO, LOG, textFrame } from './frames.mjs'
+import { BYE, ERROR, FrameError, HELLO, LOG, bodyLength, textFrame } from './frames.mjs'
 import { decodeText } from './values.mjs'
 
 export const PROTOCOL = 1
 
 /** @typedef {{type: string, name: string, message: string, stack?: string, maybeExecuted?: boolean, [field: string]: unknown}} ErrorMessage */
 
-/** @param {number} id @param {ErrorMessage} error */
-export function errorFrame (id, error) {
-  return textFrame(id, ERROR, JSON.stringify(error))
+/**
+ * Of an error that is over the limit, only the beginning is told.
+ * @param {number} id @param {ErrorMessage} error @param {number} limit of the body, in bytes
+ */
+export function errorFrame (id, error, limit) {
+  const frame = textFrame(id, ERROR, JSON.stringify(error))
+  return bodyLength(frame) <= limit ? frame : textFrame(id, ERROR, JSON.stringify(beginningOf(error, limit / LARGEST_SHARE)))
+}
+
+/** What part of the limit, in characters, each of the three texts of an error may take: JSON has up to six bytes for a character. */
+const LARGEST_SHARE = 20
+
+/** @param {ErrorMessage} error @param {number} most characters of each text */
+function beginningOf ({ type, name, message, stack, maybeExecuted, fault }, most) {
+  return { type, name: name.slice(0, most), message: message.slice(0, most), stack: stack?.slice(0, most), maybeExecuted, fault }
 }
 
 /** @param {{reason: string, message: string, [field: string]: unknown}} bye */

@@ -4,6 +4,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { CANCELLED, ERROR, OK, TIMEOUT } from './ends.mjs'
+import { performance } from './originals.mjs'
 
 /** The upper bounds of the histograms' buckets, in ms; a last bucket has what is above. */
 export const BOUNDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]

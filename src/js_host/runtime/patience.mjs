@@ -1,6 +1,7 @@
 // How long a client may take over what it has begun: its hello, and the rest of a frame of which part has come.
 
 import { FrameError } from './frames.mjs'
+import { clearTimeout, setImmediate, setTimeout } from './originals.mjs'
 
 /** How long a client may take for its first frame, in ms. */
 export const HELLO_TIMEOUT = 5000
@@ -19,7 +20,7 @@ export function later (time, look) {
 
 /** Looks after the half-received frame of one connection. */
 export class Patience {
-  /** @param {{bytes: number, reader: import('./frames.mjs').FrameReader, protocolError: (error: unknown) => void}} connection */
+  /** @param {{bytes: number, listening: boolean, reader: import('./frames.mjs').FrameReader, protocolError: (error: unknown) => void}} connection */
   constructor (connection) {
     this.connection = connection
     /** @type {NodeJS.Timeout | null} */
@@ -42,7 +43,8 @@ export class Patience {
   /** @param {number} before how many bytes had come when the waiting began */
   #judge (before) {
     this.end()
-    if (this.connection.bytes - before >= LEAST_PROGRESS) return this.look()
+    const { bytes, listening } = this.connection
+    if (!listening || bytes - before >= LEAST_PROGRESS) return this.look()
     this.connection.protocolError(new FrameError(`Part of a frame came, and its rest not within ${FRAME_TIMEOUT / 1000} s.`))
   }
 }

@@ -27,7 +27,7 @@ export class PythonError extends Error {
   /** @param {{name: string, message: string, stack: string}} fault @param {{stack?: string}} place */
   constructor ({ name, message, stack }, place) {
     super(message)
-    const frames = ownFrames(place.stack ?? '').split('\n').filter((line) => line.startsWith('    at '))
+    const frames = ownFrames(String(place.stack)).split('\n').filter((line) => line.startsWith('    at '))
     const text = [message === '' ? name : `${name}: ${message}`, ...frames, '', stack.trimEnd()].join('\n')
     for (const [key, value] of [['name', name], ['stack', text]]) {
       Object.defineProperty(this, key, { value, writable: true, configurable: true })

@@ -2,6 +2,8 @@
 //
 // A flood of them must not harm anybody: a call says so much in a second, and what is beyond that is counted.
 
+import { performance, setTimeout } from './originals.mjs'
+
 /** @typedef {import('./attribution.mjs').Origin} Origin */
 
 /** What is longer would reach the log in pieces, in characters. */

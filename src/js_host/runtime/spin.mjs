@@ -6,6 +6,8 @@
 // twice as long as the last calls took to come, less often after each time that was in vain, and not at all for a while
 // after it was itself interrupted. _client/spin.py does the same on the other side.
 
+import { performance, setImmediate } from './originals.mjs'
+
 /** How long the loop turns at least, in ms. */
 const SHORTEST_SPAN = 0.03
 /** After a span in which no call came, at most this many answers do without. */

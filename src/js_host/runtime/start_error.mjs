@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeError } from './errors.mjs'
+import { setImmediate } from './originals.mjs'
 import { missingModule } from './packages.mjs'
 
 const RUNTIME = fileURLToPath(new URL('.', import.meta.url))

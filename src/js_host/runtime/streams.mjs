@@ -4,6 +4,7 @@
 
 import { CHUNK, LEAST_COST, WINDOW, bodyLength } from './frames.mjs'
 import { isThenable, logLateError } from './functions.mjs'
+import { performance, setImmediate } from './originals.mjs'
 
 /** How long a stream whose parts are always ready keeps the event loop to itself, in ms. */
 const SLICE = 5

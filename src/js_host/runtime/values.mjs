@@ -3,7 +3,7 @@
 // The table of what becomes what is in docs/protocol.md; _wire/values.py is the twin.
 
 import { isUtf8 } from 'node:buffer'
-import { FrameError, RICH, longTextFrame, richFrame, splitRich, textFrame } from './frames.mjs'
+import { FrameError, RICH, bodyLength, longTextFrame, richFrame, splitRich, textFrame } from './frames.mjs'
 import { encodeRich, decodeRich, isPlainNumber, parseExactly, MAX_DEPTH } from './rich.mjs'
 
 /** @typedef {import('./rich.mjs').Place} Place @typedef {import('./rich.mjs').Program} Program */
@@ -13,6 +13,12 @@ const RESULT_PLACE = { name: 'result', depth: 0 }
 
 /** A text from this length on, in characters, is sent as it is: a page of HTML takes a third less time so than as JSON. */
 const LONG_TEXT = 8192
+
+/**
+ * Below this size, in bytes, attachments are copied: it is no slower than to write them one by one, and what they are views of may be
+ * changed before they are written. Larger ones are written at once.
+ */
+const MOST_COPIED = 16 * 1024
 
 /** An integer of fewer digits than this is held exactly by a number. */
 const LONG_INTEGER = 16
@@ -27,7 +33,8 @@ export function valueFrame (id, kind, value, extra = 0, place = RESULT_PLACE) {
   if (typeof value === 'string' && value.length >= LONG_TEXT && value.isWellFormed()) return longTextFrame(id, kind, value, extra)
   if (isPlain(value, 0)) return textFrame(id, kind, value === undefined ? 'null' : JSON.stringify(value), extra)
   const { text, attachments } = encodeRich(value, place)
-  return richFrame(id, kind, text, attachments, extra)
+  const parts = richFrame(id, kind, text, attachments, extra)
+  return bodyLength(parts) < MOST_COPIED ? Buffer.concat(parts) : parts
 }
 
 /**

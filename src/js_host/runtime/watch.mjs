@@ -8,6 +8,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { Directories } from './directories.mjs'
 import { Packages, packagesOf } from './installed.mjs'
+import { clearTimeout, performance, setImmediate, setTimeout } from './originals.mjs'
 import { isSource, sourcesBelow } from './sources.mjs'
 
 /** How long it must be quiet after a change of one file, and of several, until they count, in ms. */
@@ -149,6 +150,7 @@ export class Watch {
     const isOver = performance.now() >= this.burstEnd - 1
     if (!isOver && (this.reading !== null || [...this.dirty].some(isHalfSaved))) return this.wait()
     const changed = [...this.dirty].filter((file) => this.hasChanged(file))
+    for (const directory of new Set([...this.dirty].map((file) => path.dirname(file)))) this.directories.check(directory)
     this.dirty.clear()
     if (changed.length > 0) this.tell({ type: 'changed', files: changed })
   }

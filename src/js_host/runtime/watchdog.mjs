@@ -5,6 +5,7 @@
 
 import fs from 'node:fs'
 import { Worker as Thread } from 'node:worker_threads'
+import { performance } from './originals.mjs'
 import { CELLS, ENDLESS, LEAVING, NEAREST, RUNNING, TURNS } from './worker.mjs'
 
 /** Node ends the process where it denies the inspector, so it must be asked before. */

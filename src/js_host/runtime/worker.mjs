@@ -3,6 +3,7 @@
 import { Attribution } from './attribution.mjs'
 import { noticeTime } from './functions.mjs'
 import { byeFrame, warningFrame } from './messages.mjs'
+import { clearTimeout, performance, setImmediate, setTimeout } from './originals.mjs'
 import { Spinner } from './spin.mjs'
 
 /** How long a draining worker goes on answering "I am stopping" to clients that have not noticed yet, in ms. */
@@ -101,6 +102,29 @@ export class Worker {
     this.connections.delete(connection)
     this.watchdog?.closed(connection.seat)
     if (this.draining) this.checkIdle()
+  }
+
+  /**
+   * Run a call that came alone, over HTTP. It has no deadline.
+   * @param {import('./functions.mjs').FunctionEntry} entry @param {unknown} data @param {Call} call
+   */
+  async runAlone (entry, data, call) {
+    call.number = ++this.count
+    this.waitForEver(call)
+    this.begin(call)
+    const result = this.host.runAlone(entry, data, call)
+    this.pause()
+    try {
+      return await result
+    } finally {
+      this.done(call)
+    }
+  }
+
+  /** Nobody waits for such a call any more. @param {Call} call @param {Error} reason */
+  abandon (call, reason) {
+    this.done(call)
+    call.abort(reason)
   }
 
   /** The call's function is about to be on the stack. @param {Call} call */
