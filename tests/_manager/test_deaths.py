@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -180,3 +182,19 @@ def test_the_manager_holds_nothing_of_its_starter(place: Any) -> None:
     assert os.getsid(held.manager) != os.getsid(0)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_program_that_signals_end_survives_the_death_of_its_manager(place: Any, kill: Any) -> None:
+    """As `head` ends those whose output it reads: `signal(SIGPIPE, SIG_DFL)`."""
+    code = f"""
+import os, signal, time
+from js_host._manager import client
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+held = client.lease(client.settings_message({place.config!r}))
+os.kill(held.manager, signal.SIGKILL)
+while held.is_alive():
+    time.sleep(0.001)
+print(client._ask(held._line, {{"op": "explain"}}, time.monotonic() + 5))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout) == (0, "(None, b'')\n"), ended.stderr

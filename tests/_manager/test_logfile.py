@@ -54,6 +54,28 @@ def test_it_is_put_aside_when_it_is_full_and_there_are_never_more_than_two(tmp_p
     assert kept == [str(number) for number in range(100 - len(kept), 100)]
 
 
+def test_of_two_managers_with_one_file_each_writes_into_the_one_that_is_not_put_aside(tmp_path: Path) -> None:
+    one, other = (LogFile(str(tmp_path / "a.log"), most=1000) for _ in range(2))
+    for number in range(30):
+        one.say(f"one {number} " + "x" * 50)
+        other.say(f"other {number} " + "x" * 50)
+    text = (tmp_path / "a.log.1").read_text() + (tmp_path / "a.log").read_text()
+    for name, log in (("one", one), ("other", other)):
+        log.close()
+        kept = re.findall(rf" {name} (\d+)", text)
+        assert kept == [str(number) for number in range(30 - len(kept), 30)]
+        assert len(kept) > 5
+
+
+def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path / "a.log"))
+    log.say("before")
+    (tmp_path / "a.log").unlink()
+    log.say("after")
+    log.close()
+    assert LINE.findall((tmp_path / "a.log").read_text()) == ["manager info: after"]
+
+
 def test_lines_of_two_threads_do_not_mix(tmp_path: Path) -> None:
     log = LogFile(str(tmp_path / "a.log"), most=3000)
 

@@ -250,7 +250,7 @@ def test_status_without_a_host_says_so(directory: pathlib.Path) -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     ended = js_host("status", "--url", url, cwd=directory)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"No host answers at {url}. Start one with `js-host run`" in ended.stderr
+    assert f"No host answers at {url}: Connection refused. Start the host with `js-host run" in ended.stderr
 
 
 def test_the_doctor_finds_a_machine_in_good_health(directory: pathlib.Path) -> None:

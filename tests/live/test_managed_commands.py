@@ -178,7 +178,9 @@ def test_where_nothing_runs_status_says_so(shop: Shop) -> None:
     shop.config.write_text(CONFIG.replace("disconnectTimeout", "port: 1, disconnectTimeout"))
     code, out, err = shop.run("status")
     assert (code, out) == (1, "")
-    assert err.startswith("js-host: No host is managed. No host answers at http://127.0.0.1:1. Start one with")
+    assert err.startswith(
+        "js-host: No host is managed. No host answers at http://127.0.0.1:1: Connection refused. Start"
+    )
     shop.config.unlink()
     assert shop.run("status")[2].startswith("js-host: No host is managed. There is no config file")
 

@@ -16,6 +16,7 @@ from js_host._client.access import Access
 from js_host._client.address import Address
 from js_host._client.http import HttpLink
 from js_host._wire.results import value
+from js_host.cli import main
 from js_host.exceptions import ConfigError, ConnectionError, FunctionTimeout, WorkerDied
 
 
@@ -138,3 +139,35 @@ def test_files_that_are_no_good_are_a_clear_error(tmp_path: Path, certificates: 
             JSHost(root_url="https://localhost:1", **files).connect()
     with pytest.raises(ConfigError, match="TLS_CERT"):
         Access(cert=str(certificates / "client.pem"), key=str(certificates / "server.key")).tls()
+
+
+TOKEN = "a-token-for-the-tests-0123"
+
+
+def test_commands_are_let_in_as_programs_are(
+    run: Callable[..., Any], tls: list[str], certificates: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = run(*tls, "--tls-client-ca", str(certificates / "ca.pem"), "--metrics-port", "0", token=TOKEN)
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    files = [str(certificates / name) for name in ("ca.pem", "client.pem", "client.key")]
+    keys = [word for pair in zip(("--tls-ca", "--tls-cert", "--tls-key"), files, strict=True) for word in pair]
+    at = ["--url", url(host), "--token-file", str(tmp_path / "token"), *keys]
+    for command, said in (
+        (["call", "echo", "a=1"], '{"a":1}\n'),
+        (["functions"], "echo\n"),
+        (["status"], f"url        {url(host)}\n"),
+        (["top", "--once"], "host.config.js"),
+    ):
+        assert main([*command, *at]) == 0
+        assert said in capsys.readouterr().out
+        assert main([*command, *at[:2]]) == 1
+        assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("command", [["call", "echo"], ["functions"], ["status"], ["top"]])
+def test_a_command_says_for_which_host_files_for_tls_are(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--tls-ca", "ca.pem"]) == 1
+    assert "--tls-ca is for a host that runs at a URL. Name it with --url" in capsys.readouterr().err

@@ -24,6 +24,21 @@ def add_host_arguments(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--config", metavar="FILE", help="config file (default: host.config.js in this directory)")
     which.add_argument("--url", metavar="URL", help="a host that runs already, such as http://127.0.0.1:9009")
+    add = parser.add_argument_group("a host at a URL").add_argument
+    add("--token-file", metavar="FILE", help="file with the secret that it wants (or the variable JS_HOST_TOKEN)")
+    add("--tls-ca", metavar="FILE", help="who signs for it, in PEM form (default: whom this machine trusts)")
+    add("--tls-cert", metavar="FILE", help="our certificate, in PEM form, if it wants one")
+    add("--tls-key", metavar="FILE", help="the key of that, in PEM form")
+
+
+def access(arguments: Namespace) -> dict[str, Any]:
+    """What was given to be let in by the host at --url, as JSHost takes it."""
+    names = ("token_file", "tls_ca", "tls_cert", "tls_key")
+    given = {name: value for name in names if (value := getattr(arguments, name))}
+    if given and not arguments.url:
+        option = next(iter(given)).replace("_", "-")
+        raise ConfigError(f"--{option} is for a host that runs at a URL. Name it with --url https://…")
+    return given
 
 
 def expects(what: str) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
@@ -56,11 +71,11 @@ def add_json_argument(parser: ArgumentParser) -> None:
 
 def open_host(arguments: Namespace) -> JSHost:
     """The host that runs at --url, the manager's if the settings say so, or one of our own; to be used in a `with`."""
-    url = root_url(arguments) if arguments.url else None
+    url, keys = root_url(arguments) if arguments.url else None, access(arguments)
     config_file = None if url else find_config_file(arguments.config)
     from ..js_host import JSHost  # after what may be wrong with the arguments was said
 
-    return JSHost(config_file, root_url=url, managed=settings.USE_MANAGER and not url)
+    return JSHost(config_file, root_url=url, managed=settings.USE_MANAGER and not url, **keys)
 
 
 def root_url(arguments: Namespace) -> str:

@@ -4,7 +4,7 @@ managed, or with --url, ask the host that runs there. Exit code 1 if none does."
 from __future__ import annotations
 
 from ..exceptions import ConfigError, ConnectionError
-from .common import add_host_arguments, add_json_argument, find_config_file, read_status, root_url, write_json
+from .common import access, add_host_arguments, add_json_argument, find_config_file, read_status, root_url, write_json
 from .managed import same_file
 
 TYPE_CHECKING = False
@@ -22,8 +22,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> int:
+    keys = access(arguments)
     if arguments.url:
-        show_served(root_url(arguments), as_json=arguments.json)
+        show_served(root_url(arguments), keys, as_json=arguments.json)
         return 0
     reports = only_of(arguments.config, manager_reports())
     if any(report["hosts"] for report in reports):
@@ -63,15 +64,15 @@ def show_managed(reports: Sequence[Mapping[str, Any]], *, as_json: bool) -> None
 def show_unmanaged(arguments: Namespace, reports: Sequence[Mapping[str, Any]]) -> None:
     """Ask the host at the address of the config file; if that fails, say too that none is managed."""
     try:
-        show_served(url_of(find_config_file(arguments.config)), as_json=arguments.json)
+        show_served(url_of(find_config_file(arguments.config)), {}, as_json=arguments.json)
     except (ConfigError, ConnectionError) as error:
         which = f"No host of {arguments.config}" if arguments.config else "No host"
         idle = "".join(f" (A manager, pid {report['pid']}, runs without any.)" for report in reports)
         raise type(error)(f"{which} is managed.{idle} {error}") from error
 
 
-def show_served(url: str, *, as_json: bool) -> None:
-    status = request_status(url)
+def show_served(url: str, keys: Mapping[str, Any], *, as_json: bool) -> None:
+    status = request_status(url, keys)
     if as_json:
         write_json({"url": url, **status})
     else:
@@ -84,10 +85,12 @@ def url_of(config_file: str) -> str:
     return f"http://{config['address']}:{config['port']}"
 
 
-def request_status(url: str) -> Mapping[str, Any]:
+def request_status(url: str, keys: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask the host at a URL. `keys` is what it takes to be let in, see `access`."""
     from ..js_host import JSHost
 
-    status: Mapping[str, Any] | None = JSHost(root_url=url).request_status()
+    with JSHost(root_url=url, **keys) as host:
+        status: Mapping[str, Any] | None = host.request_status()
     if not status:
         raise ConnectionError(f"No host answers at {url}. Start one with `js-host run`, or name another with --url.")
     return status

@@ -9,7 +9,7 @@ from contextlib import closing
 from time import sleep
 
 from ..exceptions import ConnectionError
-from .common import add_host_arguments, add_json_argument, find_config_file, root_url, seconds, write_json
+from .common import access, add_host_arguments, add_json_argument, find_config_file, root_url, seconds, write_json
 from .status import request_status, url_of
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    place = arguments.at or place_of_metrics(root_url(arguments) if arguments.url else None, arguments.config)
+    place = arguments.at or place_of_metrics(arguments)
     if arguments.json:
         return watch_as_json(place, arguments)
     if arguments.once:
@@ -50,10 +50,11 @@ def main(arguments: Namespace) -> int:
     return 0
 
 
-def place_of_metrics(url: str | None, config: str | None) -> str:
+def place_of_metrics(arguments: Namespace) -> str:
     """Where the host's supervisor answers: the host itself says it."""
-    url = url or url_of(find_config_file(config))
-    place = request_status(url).get("metrics")
+    keys = access(arguments)
+    url = root_url(arguments) if arguments.url else url_of(find_config_file(arguments.config))
+    place = request_status(url, keys).get("metrics")
     if not isinstance(place, str):
         raise ConnectionError(f"The host at {url} keeps no metrics. Start it with `js-host run --metrics-port 9100`.")
     return place

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .._client.address import Address, unix_url
 from .._client.lane import Lane
 from .._client.pool import Pool
@@ -115,11 +117,14 @@ class ManagedHome:
 
     def explain(self, lane: Lane, pid: int) -> JSHostError | None:
         """Why the worker of a lane was lost, or is not there."""
-        if self._lease is None or lane.slot is None:
+        lease = self._lease
+        if lease is None or lane.slot is None:
             return None
-        story = self._lease.explain(lane.slot.number, pid)
+        story = lease.explain(lane.slot.number, pid)
         if story is None:
             return None
+        if not os.path.exists(lease.slots[lane.slot.number].address):
+            lease.release()  # it is leased anew, in a place where it can be found
         return WorkerDied(str(story)) if pid else ProcessError(str(story))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from js_host._host.lifecycle import COMING, DRAINING, READY, STOPPED, RestartBudget
 from js_host._host.sockets import RawSocket
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Beside", "Place", "WorkerSlot"]
 
 ENDS_KEPT = 16
+
+REMOVED = (
+    "The worker can not be reached, for its socket {} was removed: somebody has tidied up, or the session has ended to "
+    "which the directory belonged (XDG_RUNTIME_DIR). Stop the host and start it again."
+)
 
 
 class Place:
@@ -102,9 +109,9 @@ class WorkerSlot(Place):
 
     @property
     def absence(self) -> tuple[str, str] | None:
-        """Why no worker is ready here, as kind and text; None if one is, or if none has ended before."""
+        """Why no worker can be reached here, as kind and text; None if one can, or if none has ended before."""
         if self.ready:
-            return None
+            return None if os.path.exists(self.address) else ("failed", REMOVED.format(self.address))
         if self.failure:
             return "failed", self.failure
         return (self.last_end.kind, str(self.last_end)) if self.last_end else None

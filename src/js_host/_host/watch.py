@@ -6,13 +6,13 @@ keeper.
 
 from __future__ import annotations
 
-import _socket
 import json
 import os
 from collections import deque
 
 from js_host._host.endings import STOPPED, WorkerEnd, describe_end
 from js_host._host.lines import LineSplitter, LogLine, read_line
+from js_host._host.sockets import NO_SIGPIPE
 from js_host._host.wear import draw_share
 from js_host._host.worker_process import UNKNOWN_STATUS, WorkerProcess
 
@@ -28,7 +28,6 @@ LAST_LINES = 100
 LONGEST_SHOWN = 2000
 LONGEST_MESSAGE = 16 * 1024 * 1024
 MOST_CHUNKS = 64  # a child that lives on may print for ever
-NO_SIGPIPE = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 FIRST_CHECK, LONGEST_CHECK, GRACE = 0.001, 0.05, 0.5
 """Seconds between looks at a worker that has closed its control channel, and until it is ended for that."""

@@ -18,7 +18,7 @@ from time import monotonic
 from msgspec import json
 
 from js_host._host.environment import pick
-from js_host._host.sockets import RawSocket
+from js_host._host.sockets import NO_SIGPIPE, RawSocket
 from js_host._manager.find import START_LIMIT, connect, find_or_start
 from js_host._manager.fork import close_held
 from js_host._manager.place import find_place
@@ -308,7 +308,7 @@ def _ask(
     lines = Lines()
     try:
         line.settimeout(max(0.001, deadline - monotonic()))
-        line.sendall(_encode(message) + b"\n")
+        line.sendall(_encode(message) + b"\n", NO_SIGPIPE)
         while True:
             line.settimeout(max(0.001, deadline - monotonic()))
             data = line.recv(CHUNK)

@@ -9,6 +9,7 @@ from msgspec import json
 
 from js_host._host.lines import LogLine
 from js_host._host.logs import log_lines
+from js_host._host.sockets import NO_SIGPIPE
 from js_host._manager.client import ANSWER_LIMIT, ask_or_start, settings_message
 from js_host._manager.fork import close_held
 from js_host._manager.protocol import Lines
@@ -71,7 +72,7 @@ class Follow:
             while True:
                 for message in lines.feed(data):
                     log_lines([LogLine(*line) for line in json.decode(message)["lines"]])
-                    self._line.sendall(TOOK)
+                    self._line.sendall(TOOK, NO_SIGPIPE)
                 data = self._line.recv(CHUNK)
                 if not data:
                     return

@@ -78,7 +78,8 @@ class LogFile:
     def _append(self, data: bytes) -> None:
         if self.path is None:
             raise OSError(self._cause)
-        if self._descriptor < 0:
+        if not _is_named(self._descriptor, self.path):
+            self._close()
             self._descriptor = open_private(self.path)
         if os.fstat(self._descriptor).st_size + len(data) > self.most:
             self._put_aside(self.path)
@@ -89,6 +90,14 @@ class LogFile:
         self._close()
         os.replace(path, f"{path}.1")
         self._descriptor = open_private(path)
+
+
+def _is_named(descriptor: int, path: str) -> bool:
+    """Whether that is the file of this name still: somebody may have removed it, or another manager put it aside."""
+    try:
+        return descriptor >= 0 and os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _format(line: LogLine) -> str:

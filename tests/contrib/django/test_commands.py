@@ -69,7 +69,7 @@ def test_init_writes_into_the_project_where_a_check_warned_that_nothing_was_ther
 def test_a_host_that_does_not_run_has_no_status(site: Any) -> None:
     asked = site.manage("js_host", "status", "--url", "http://127.0.0.1:1")
     assert asked.returncode == 1
-    assert asked.stderr.startswith("CommandError: No host answers at http://127.0.0.1:1.")
+    assert asked.stderr.startswith("CommandError: No host answers at http://127.0.0.1:1: Connection refused.")
 
 
 def test_a_url_on_the_command_line_is_asked_whatever_the_settings_say(site: Any) -> None:
