@@ -9,11 +9,11 @@ from math import inf
 from .._wire.messages import Stopping
 from .._wire.values import encode
 from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
-from .aio_calls import AsyncCall, deadline_in, time_left
+from .aio_calls import AsyncCall
 from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
-from .channel import NotSent
+from .channel import NotSent, deadline_in, time_left
 from .gate import in_course_of
 from .http import HttpLink
 from .lane import warn_of
