@@ -1,4 +1,4 @@
-"""A call ends at its deadline also where bytes go on coming, one by one, and where all that is before the call is slow."""
+"""A call ends at its deadline also where bytes come one by one, and where all that is before the call is slow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from js_host._client.pool import Lane, Pool
 from js_host._client.sync import Connection
 from js_host._wire import results
 from js_host._wire.frames import LOG, RESULT
-from js_host.exceptions import JSHostError
+from js_host.exceptions import HostWarning, JSHostError
 
 UPGRADED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: js-host/1\r\n\r\n"
 TIMEOUT = 0.4
@@ -137,7 +137,7 @@ def test_a_worker_that_says_other_things_all_the_time(evil: Any, frame: Any) -> 
             time.sleep(0.05)
 
     server = evil(play)
-    with pytest.warns(UserWarning):
+    with pytest.warns(HostWarning):
         assert time_of(lambda: server.call(timeout=TIMEOUT)) < AT_MOST
 
 
