@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from copy import copy
 from math import inf
 
 from .._wire.messages import Stopping
@@ -107,8 +108,7 @@ class AsyncLane:
         It is the one that was met, where nobody knows more. To ask may take a while: a thread does.
         """
         found = await self._explaining.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
-        # Each caller gets its own: a traceback is of one.
-        return error if found is None else type(found)(str(found), maybe_executed=found.maybe_executed)
+        return error if found is None else copy(found)  # each caller gets its own: a traceback is of one
 
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""
