@@ -103,6 +103,14 @@ def test_the_deadline_counts_the_waiting(start: Any, wait_for: Any) -> None:
     assert host.function("work")(1)
 
 
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_the_waiting_may_be_endless(start: Any, timeout: float) -> None:
+    host = start(concurrency=1)
+    work, parts = (host.function(name, timeout=timeout) for name in ("work", "parts"))
+    assert len(set(in_threads(3, lambda: work(50)))) == 1
+    assert in_threads(2, lambda: list(parts.stream(2))) == [[0, 1], [0, 1]]
+
+
 @pytest.mark.parametrize("again", ["call", "stream", "deeper"])
 def test_what_a_call_asks_may_call_the_same_worker_again(start: Any, again: str) -> None:
     host = start(concurrency=1, queue_size=0)

@@ -80,7 +80,7 @@ class Pool:
         deadline = deadline_in(timeout)
         from .gate import in_course_of
 
-        with self.gate.passing(self.lanes, key, timeout) as visit, in_course_of(visit):
+        with self.gate.passing(self.lanes, key, time_left(deadline)) as visit, in_course_of(visit):
             return self._call(name, value, time_left(deadline), decode, visit.worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
@@ -126,7 +126,7 @@ class Pool:
             return
         from .gate import parts_in_course_of
 
-        with self.gate.passing(self.lanes, key, timeout) as visit:
+        with self.gate.passing(self.lanes, key, time_left(deadline_in(timeout))) as visit:
             yield from parts_in_course_of(visit, self._stream(name, value, timeout, decode, visit.worker))
 
     def _stream(
