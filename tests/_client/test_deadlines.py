@@ -89,6 +89,12 @@ def test_a_head_that_comes_byte_by_byte(serve: Any) -> None:
     assert time_of(lambda: Connection.open(Address.url(server.url), TIMEOUT)) < AT_MOST
 
 
+def test_a_handshake_of_tls_that_comes_byte_by_byte(serve: Any) -> None:
+    server = serve(lambda sock: server.drip(sock, b"\x16\x03\x03\x40\x00"))  # a record of 16 KiB begins
+    address = Address.url(server.url.replace("http:", "https:"))
+    assert time_of(lambda: Connection.open(address, TIMEOUT)) < AT_MOST
+
+
 def test_a_host_that_says_nothing_where_calls_have_no_limit(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "CONNECT_TIMEOUT", TIMEOUT)
     server = serve(lambda sock: time.sleep(3))

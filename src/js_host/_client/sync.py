@@ -96,7 +96,7 @@ class Connection(Channel):
         try:
             connection._limit_waits(time_left(deadline))
             if address.is_encrypted:
-                connection._encrypt(address)
+                connection._encrypt(address, deadline)
             if address.is_http:
                 connection._upgrade(address, deadline)
             connection._send((hello_frame(token),))
@@ -126,13 +126,13 @@ class Connection(Channel):
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
 
-    def _encrypt(self, address: Address) -> None:
+    def _encrypt(self, address: Address, deadline: float) -> None:
         from .tls import TlsSocket  # late: few programs need it
 
         assert isinstance(self._socket, _socket.socket)
         secure = TlsSocket(self._socket, address.access.tls(), address.host_name)
         self._socket = secure
-        secure.shake_hands()
+        secure.shake_hands(lambda: self._limit_waits(time_left(deadline)))
 
     def _upgrade(self, address: Address, deadline: float) -> None:
         self._socket.sendall(upgrade_request(address.authority))
