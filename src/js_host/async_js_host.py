@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable
     from types import TracebackType
-    from typing import Any, Self, TypeVar
+    from typing import Any, Self, TypeVar, overload
 
     from ._client.aio_pool import AsyncPool
     from ._client.aio_results import AsyncResults
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._client.pool import Pool
     from ._homes.options import EnvironmentWish
     from ._wire.results import Decoder
-    from .async_function import AsyncFunction
+    from .async_function import AsyncFunction, T
     from .manager import JSHostManager
 
     R = TypeVar("R")
@@ -115,6 +115,13 @@ class AsyncJSHost(ThereIsOne):
         await _to_the_end(lambda: self._host._leave(isinstance(error, (KeyboardInterrupt, asyncio.CancelledError))))
 
     # Calling.
+
+    if TYPE_CHECKING:
+
+        @overload
+        def function(self, name: str, *, timeout: float | None = None, returns: type[T]) -> AsyncFunction[T]: ...
+        @overload
+        def function(self, name: str, *, timeout: float | None = None, returns: Any = None) -> AsyncFunction[Any]: ...
 
     def function(self, name: str, *, timeout: float | None = None, returns: Any = None) -> AsyncFunction[Any]:
         """The function of that name; `timeout` (seconds) and `returns` (a type) as in `js_host.function.Function`."""

@@ -6,7 +6,7 @@ import sys
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
-from .utils.checks import check_timeout, check_window, checked_name
+from .utils.checks import check_host, check_timeout, check_window, checked_name
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -96,6 +96,7 @@ class FunctionBase(Base[T]):
         if name is not None:
             self.name = name
         if (wanted := host or self.host) is not None:
+            check_host(wanted)
             self.host = self._taken(wanted)
         if timeout is not None:
             self.timeout = timeout

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from types import TracebackType
-    from typing import Any, Self, TypeAlias
+    from typing import Any, Self, TypeAlias, overload
 
     from ._client.http import HttpLink
     from ._client.job import Job
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._homes.owned import OwnedHome
     from ._homes.remote import RemoteHome
     from ._wire.results import Decoder
-    from .function import Function
+    from .function import Function, T
     from .manager import JSHostManager
 
     Home: TypeAlias = OwnedHome | ManagedHome | RemoteHome
@@ -97,13 +97,8 @@ class JSHost(ThereIsOne):
         self._root_url = root_url.rstrip("/") if root_url else None
         self._managed = managed
         self._owned = owned
-        self._workers = workers
-        self._path_to_node = path_to_node
-        self._node_args = node_args
-        self._start_timeout = start_timeout
-        self._spin = spin
-        self._concurrency = concurrency
-        self._queue_size = queue_size
+        self._how = (workers, path_to_node, node_args, start_timeout)
+        self._calls = (spin, concurrency, queue_size)
         self._env = env
         self._access = (token, token_file, tls_ca, tls_cert, tls_key)
         self._home: Home | None = None
@@ -139,6 +134,13 @@ class JSHost(ThereIsOne):
         self.close()
 
     # Calling.
+
+    if TYPE_CHECKING:
+
+        @overload
+        def function(self, name: str, *, timeout: float | None = None, returns: type[T]) -> Function[T]: ...
+        @overload
+        def function(self, name: str, *, timeout: float | None = None, returns: Any = None) -> Function[Any]: ...
 
     def function(self, name: str, *, timeout: float | None = None, returns: Any = None) -> Function[Any]:
         """The function of that name; `timeout` (seconds) and `returns` (a type) as in `js_host.function.Function`."""
@@ -326,13 +328,12 @@ class JSHost(ThereIsOne):
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
 
-        how = (self._workers, self._path_to_node, self._node_args, self._start_timeout)
-        return HostOptions(self.config_file, *how, self._call_options(), self._env)
+        return HostOptions(self.config_file, *self._how, self._call_options(), self._env)
 
     def _call_options(self) -> CallOptions:
         from ._homes.options import CallOptions
 
-        return CallOptions(self._spin, self._concurrency, self._queue_size)
+        return CallOptions(*self._calls)
 
     def _owned_home(self) -> OwnedHome:
         from ._homes.owned import OwnedHome

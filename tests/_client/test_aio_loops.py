@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from js_host import AsyncFunction, JSHost
+from js_host._client.aio import AsyncConnection
 
 CONFIG = """
 module.exports = { port: 0, functions: {
@@ -65,6 +66,41 @@ def test_a_loop_that_is_closed_without_a_word_is_forgotten_by_the_next_one(host:
         loop.close()
     asyncio.run(many(echo))
     assert sockets() == before
+
+
+@pytest.mark.parametrize("kind", ["map", "stream"])
+def test_what_is_collected_in_another_loop_ends_in_its_own(
+    host: JSHost, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Any] = []
+    begun, ended = threading.Event(), threading.Event()
+    threads: list[int] = []
+    finish = AsyncConnection.finish
+
+    def observed(connection: AsyncConnection, call: Any) -> None:
+        threads.append(threading.get_ident())
+        finish(connection, call)
+        ended.set()
+
+    async def begin() -> None:
+        if kind == "map":
+            held.append(AsyncFunction[Any]("later", host).map([1, 60_000]))
+        else:
+            held.append(AsyncFunction[Any]("gen", host).stream(10**9))
+        await anext(held[0])
+        monkeypatch.setattr(AsyncConnection, "finish", observed)
+        begun.set()
+        await asyncio.to_thread(ended.wait, 10)
+
+    async def collect() -> None:
+        held.clear()
+
+    thread = threading.Thread(target=asyncio.run, args=(begin(),))
+    thread.start()
+    assert begun.wait(10)
+    asyncio.run(collect())
+    thread.join(20)
+    assert threads[0] == thread.ident
 
 
 def test_a_loop_that_is_closed_with_a_call_in_flight_makes_no_noise(host: JSHost) -> None:

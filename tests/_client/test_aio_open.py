@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -86,6 +87,18 @@ def test_however_many_call_at_once_one_connection_is_made(evil: Any) -> None:
 
     talk(server, main)
     assert server.connections == 1
+
+
+def test_each_of_many_calls_that_reach_no_host_has_an_error_with_a_traceback_of_its_own(evil: Any) -> None:
+    server = evil(lambda client: None)
+
+    async def main(call: Call) -> None:
+        errors = await asyncio.gather(*map(call, range(100)), return_exceptions=True)
+        assert all(type(error) is ConnectionError and not error.maybe_executed for error in errors)
+        assert len(set(map(id, errors))) == 100
+        assert max(len(traceback.extract_tb(error.__traceback__)) for error in errors) < 20
+
+    talk(server, main)
 
 
 def test_a_connection_that_is_made_when_the_host_was_stopped_does_not_stay(

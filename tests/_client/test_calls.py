@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from js_host import AsyncFunction, Function
 from js_host.exceptions import (
     ConfigError,
     ConnectionError,
@@ -101,6 +102,13 @@ def test_a_deadline_that_has_passed_is_a_timeout_and_nothing_runs(host: Any, tim
         host().function("count", timeout=timeout)(str(tmp_path / "ran"))
     assert not caught.value.maybe_executed
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", [Function, AsyncFunction])
+@pytest.mark.parametrize("host", ["host.config.js", Path("host.config.js")])
+def test_a_host_that_is_none_is_refused(kind: Any, host: Any) -> None:
+    with pytest.raises(ConfigError, match=r"is a JSHost, not .*host\.config\.js"):
+        kind("echo", host)
 
 
 def test_a_timeout_that_is_no_number_is_refused(host: Any) -> None:

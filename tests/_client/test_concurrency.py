@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from js_host import AsyncFunction
+from js_host._client.gate import Gate
 from js_host.exceptions import ConfigError, FunctionTimeout, QueueFull
 from js_host.js_host import JSHost
 
@@ -100,6 +103,14 @@ def test_the_deadline_counts_the_waiting(start: Any, wait_for: Any) -> None:
     assert host.function("work")(1)
 
 
+@pytest.mark.parametrize("timeout", [1e10, float("inf")])
+def test_the_waiting_may_be_endless(start: Any, timeout: float) -> None:
+    host = start(concurrency=1)
+    work, parts = (host.function(name, timeout=timeout) for name in ("work", "parts"))
+    assert len(set(in_threads(3, lambda: work(50)))) == 1
+    assert in_threads(2, lambda: list(parts.stream(2))) == [[0, 1], [0, 1]]
+
+
 @pytest.mark.parametrize("again", ["call", "stream", "deeper"])
 def test_what_a_call_asks_may_call_the_same_worker_again(start: Any, again: str) -> None:
     host = start(concurrency=1, queue_size=0)
@@ -139,6 +150,36 @@ def test_between_the_parts_of_a_stream_other_calls_wait(start: Any) -> None:
         host.function("pid")()
     stream.close()
     assert host.function("pid")()
+
+
+def test_a_stream_that_is_collected_while_another_call_enters_holds_nothing_up() -> None:
+    class Collecting:
+        """A worker at the sight of which Python collects its garbage, which may be at any time."""
+
+        def load(self) -> tuple[bool, int]:
+            gc.collect()
+            return False, 0
+
+    gate, ways = Gate(1, 0), [Collecting(), Collecting()]
+
+    def stream() -> Iterator[None]:
+        with gate.passing(ways, 0, None):
+            yield
+
+    def enter() -> None:
+        with gate.passing(ways, None, None) as visit:
+            entered.append(visit.worker)
+
+    left: list[Any] = [stream()]
+    next(left[0])
+    left.append(left)
+    del left
+    entered: list[int | None] = []
+    thread = threading.Thread(target=enter, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert entered == [1]
+    assert +gate.line.counts == {}
 
 
 def test_calls_with_one_key_go_to_one_worker(start: Any) -> None:

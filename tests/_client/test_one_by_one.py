@@ -53,6 +53,25 @@ def test_in_an_event_loop_too() -> None:
     asyncio.run(main())
 
 
+def test_results_are_for_one_task_at_a_time() -> None:
+    async def main() -> None:
+        link = Link()
+
+        async def connect() -> AsyncThreads:
+            return AsyncThreads(link)  # type: ignore[arg-type]
+
+        results = AsyncResults(connect, RowSource(["wait", 3]), JOB)
+        first = asyncio.create_task(anext(results))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="one task at a time"):
+            await anext(results)
+        link.may_end.set()
+        assert await first == "waitwait"
+        assert await anext(results) == 6
+
+    asyncio.run(main())
+
+
 def test_a_call_that_waits_for_a_thread_beyond_its_deadline_is_not_made() -> None:
     async def main() -> None:
         link = Link()

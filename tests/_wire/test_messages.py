@@ -264,6 +264,29 @@ def test_a_result_becomes_the_type_that_was_asked_for(kind: Any) -> None:
         decode(b'{"n":{"$":["float","NaN"]}}', [])
 
 
+@dataclasses.dataclass
+class Page:
+    model: Model
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (list[Model], '[{"n":5}]', [Model(n=5)]),
+        (dict[str, Model], '{"a":{"n":5}}', {"a": Model(n=5)}),
+        (Model | None, '{"n":5}', Model(n=5)),
+        (Page, '{"model":{"n":5}}', Page(Model(n=5))),
+    ],
+    ids=str,
+)
+def test_pydantic_models_may_be_inside_other_types(kind: Any, text: str, expected: object) -> None:
+    decode = results.typed(kind)
+    assert decode(text.encode(), None) == expected
+    assert decode(text.replace("5", '{"$":["int","5"]}').encode(), []) == expected
+    with pytest.raises(UnexpectedResponse, match=r"valid integer(?s:.)*at `\$"):
+        results.typed(list[kind])(f"[{text}]".replace("5", '"x"').encode(), None)
+
+
 def test_what_does_not_fit_names_the_function_and_the_whole_type() -> None:
     with pytest.raises(UnexpectedResponse) as caught:
         results.typed(list[int], "ages")(b'["x"]', None)

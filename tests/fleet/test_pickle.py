@@ -131,7 +131,7 @@ def test_the_files_of_the_way_in_are_the_same_wherever_it_is_pickled(
 def test_a_managed_host_is_managed_where_it_lands(config: Path, elsewhere: Any) -> None:
     there = elsewhere(JSHost(config, managed=True, workers=2))
     assert there.manager is not None
-    assert there._workers == 2
+    assert there._given["workers"] == 2
 
 
 def test_a_host_whose_config_file_was_given_relatively_means_the_same_file(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import weakref
+from asyncio import _get_running_loop
 from math import inf
 from sys import maxsize
 from time import monotonic
@@ -158,6 +159,8 @@ class AsyncConnection:
         """Nobody waits for the call any more: it ends in JavaScript too."""
         if self.loop.is_closed():
             self.close()
+        elif _get_running_loop() is not self.loop:  # an abandoned map is collected anywhere
+            self.loop.call_soon_threadsafe(self.cancel, call)
         elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
             if not self.is_closed:

@@ -11,7 +11,7 @@ from .._wire.frames import ASK, CALL, ERROR, HEADER, RESULT, RICH, Frame, pack, 
 from .._wire.messages import Stopping, read_error, read_hello
 from .._wire.traces import plain_name
 from ..exceptions import FunctionTimeout, PayloadTooLarge, UnexpectedResponse, WorkerDied
-from .channel import LONGEST, NotSent
+from .channel import LONGEST, NotSent, deadline_in, time_left
 from .sync import SMALL
 
 TYPE_CHECKING = False
@@ -210,21 +210,6 @@ class Greeting(Pending):
         """The connection is lost."""
         if not self.future.done():
             self.future.set_exception(error)
-
-
-def deadline_in(timeout: float | None) -> float:
-    """The moment that many seconds from now; never, for None or a timeout beyond all bounds."""
-    return inf if timeout is None or timeout > LONGEST else monotonic() + timeout
-
-
-def time_left(deadline: float) -> float | None:
-    """The seconds that are left, None for no limit; raises FunctionTimeout when there are none: nothing ran."""
-    if deadline == inf:
-        return None
-    left = deadline - monotonic()
-    if left <= 0:
-        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False)
-    return left
 
 
 def unsent() -> NotSent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .aio_calls import time_left
+from .channel import time_left
 from .gate import no_room
 
 TYPE_CHECKING = False

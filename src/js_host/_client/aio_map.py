@@ -62,6 +62,11 @@ class Way:
         connection = self.lane.connection
         return connection is not None and connection.is_open
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether it is being opened. Not whether there is a task: an eager one may have ended before it was kept."""
+        return self.opening is not None and not self.opening.done()
+
     def room(self) -> int:
         """How many more calls the worker may be given."""
         return self.window.room(self.calls, self.size) if self.is_open else 0
@@ -291,10 +296,10 @@ class AsyncMap:
         lanes = self._pool.lanes_for(self.job.key)
         ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
         for way in ways:
-            if not way.is_open and way.opening is None and way.failures < ATTEMPTS:
+            if not way.is_open and not way.is_opening and way.failures < ATTEMPTS:
                 way.opening = asyncio.get_running_loop().create_task(self._open(way))
         open = [way for way in ways if way.is_open]
-        self._is_stranded = not open and not any(way.opening for way in ways)
+        self._is_stranded = not open and not any(way.is_opening for way in ways)
         return open
 
     async def _find_workers(self) -> None:
@@ -316,7 +321,6 @@ class AsyncMap:
             way.failures += 1 if isinstance(error, ConnectionError) else ATTEMPTS
             self._unreachable = error
         finally:
-            way.opening = None
             self.wake()
 
     async def _explain(self) -> None:

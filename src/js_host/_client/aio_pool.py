@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from copy import copy
 from math import inf
 
 from .._wire.messages import Stopping
 from .._wire.values import encode
 from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
-from .aio_calls import AsyncCall, deadline_in, time_left
+from .aio_calls import AsyncCall
 from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
-from .channel import NotSent
+from .channel import NotSent, deadline_in, time_left
 from .gate import in_course_of
 from .http import HttpLink
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, warn_of
@@ -107,8 +108,7 @@ class AsyncLane:
         It is the one that was met, where nobody knows more. To ask may take a while: a thread does.
         """
         found = await self._explaining.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
-        # Each caller gets its own: a traceback is of one.
-        return error if found is None else type(found)(str(found), maybe_executed=found.maybe_executed)
+        return error if found is None else copy(found)  # each caller gets its own: a traceback is of one
 
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""

@@ -40,6 +40,8 @@ class AsyncResults:
         self._map: AsyncMap | AsyncThreads | None = None
         self._ready: deque[object] = deque()
         self._is_closed = False
+        #: A task waits for the next result.
+        self._is_awaited = False
 
     def __aiter__(self) -> Self:
         return self
@@ -47,11 +49,16 @@ class AsyncResults:
     async def __anext__(self) -> Any:
         """The next result."""
         while not self._ready:
+            if self._is_awaited:
+                raise RuntimeError("The results of a map are for one task at a time: another one waits for the next.")
+            self._is_awaited = True
             try:
                 more = [] if self._is_closed else await self._more()
             except BaseException:
                 self.close()
                 raise
+            finally:
+                self._is_awaited = False
             if not more:
                 self.close()
                 raise StopAsyncIteration

@@ -50,14 +50,14 @@ class RowSource:
         return row
 
     def _take_fed(self) -> object:
+        if self._feeder is None:
+            self._feeder = asyncio.get_running_loop().create_task(self._feed())  # an eager one has fed some already
         if self._fed:
             row = self._fed.popleft()
             self.ended = self._is_fed and not self._fed
             return row
         if self._is_fed:
             self.ended = True
-        elif self._feeder is None:
-            self._feeder = asyncio.get_running_loop().create_task(self._feed())
         elif self._wanted is not None and not self._wanted.done():
             self._wanted.set_result(None)
         return NO_ROW

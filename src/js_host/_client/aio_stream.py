@@ -7,7 +7,8 @@ from math import inf
 
 from .._wire.frames import CHUNK, CREDIT, END, ERROR, HEADER, RESULT, STREAM, STREAM_WINDOW, cost
 from ..exceptions import UnexpectedResponse
-from .aio_calls import Pending, deadline_in
+from .aio_calls import Pending
+from .channel import deadline_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from .aio_calls import deadline_in, time_left
+from .channel import deadline_in, time_left
 from .http import HttpLink
 
 TYPE_CHECKING = False

@@ -6,6 +6,7 @@ It is the socket of C: gevent puts one in the place of `socket.socket` that wait
 from __future__ import annotations
 
 import _socket
+from math import inf
 from struct import Struct
 from time import monotonic
 
@@ -133,6 +134,7 @@ class Channel:
         while frame is None:
             if deadline is not None and monotonic() > deadline + GRACE:
                 raise _late()
+            self._wait_until(deadline)
             frame = reader.received(self._read(reader.get_buffer(), _WAITALL if reader.is_large else 0))
         return frame
 
@@ -165,6 +167,12 @@ class Channel:
         except OSError as error:
             raise _lost(error) from None
 
+    def _wait_until(self, deadline: float | None) -> None:
+        """Something has come, and not all: from now on, wait for what is left of the time."""
+        if deadline is not None:
+            self._timeout = UNSET  # the next call sets its own
+            self._limit_waits(min(deadline + GRACE - monotonic(), LONGEST))
+
     def set_timeout(self, timeout: float | None) -> None:
         """How long the calls that follow may take, in seconds."""
         self._timeout = timeout
@@ -179,6 +187,25 @@ class Channel:
         value = _TIMEVAL.pack(int(seconds), int(seconds % 1 * 1_000_000))
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, value)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, value)
+
+
+def deadline_in(timeout: float | None) -> float:
+    """The moment that many seconds from now; never, for None or a timeout beyond all bounds."""
+    return inf if timeout is None or timeout > LONGEST else monotonic() + timeout
+
+
+def time_left(deadline: float, reason: object = None) -> float | None:
+    """The seconds that are left, None for no limit; raises FunctionTimeout when there are none: nothing ran.
+
+    `reason` says where they went.
+    """
+    if deadline == inf:
+        return None
+    left = deadline - monotonic()
+    if left <= 0:
+        why = f" {reason}" if reason else ""
+        raise FunctionTimeout(f"No worker was free before the deadline.{why}", maybe_executed=False)
+    return left
 
 
 def _ended() -> int:

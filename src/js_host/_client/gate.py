@@ -26,7 +26,8 @@ class Gate:
 
     def __init__(self, concurrency: int, size: int) -> None:
         self.line = Line(concurrency, size)
-        self._lock = threading.Lock()
+        #: A thread that has it may take it again: Python may collect an abandoned stream, which leaves, at any time.
+        self._lock = threading.RLock()
 
     @contextmanager
     def passing(self, ways: Sequence[Way], key: int | None, timeout: float | None) -> Iterator[Visit]:
@@ -59,7 +60,7 @@ class Gate:
     def forget(self) -> None:
         """After a fork: the calls that other threads have in hand, or wait with, are the parent's alone."""
         self.line = Line(self.line.concurrency, self.line.size)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import os
 import socket
 import weakref
 from collections import deque
+from math import inf
 from typing import NamedTuple
 
 import msgspec
@@ -24,12 +26,14 @@ from ..exceptions import (
     ValueNotSupported,
 )
 from .access import tls_hint
+from .channel import deadline_in, time_left
 from .one_by_one import one_by_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Generator, Iterator
+    from typing import Any
 
     from .._wire.results import Decoder
     from .address import Address
@@ -167,7 +171,9 @@ class HttpLink:
                 connection.set_timeout(timeout)
                 return connection
             connection.close()
-        return _Connection(self.address, timeout)
+        connection = _Connection(self.address)
+        connection.set_timeout(timeout)
+        return connection
 
 
 _links: weakref.WeakSet[HttpLink] = weakref.WeakSet()
@@ -186,20 +192,22 @@ if hasattr(os, "register_at_fork"):
 class _Connection(http.client.HTTPConnection):
     """One kept-alive connection, to a Unix socket or a TCP address."""
 
-    def __init__(self, address: Address, timeout: float | None) -> None:
-        super().__init__(address.authority, timeout=timeout)
+    def __init__(self, address: Address) -> None:
+        super().__init__(address.authority)
         self._address = address
+        self._deadline = inf
         self.was_open = False
 
     def connect(self) -> None:
         self.sock = socket.socket(self._address.family, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
+        self.sock.settimeout(time_left(self._deadline))
         try:
             self.sock.connect(self._address.target)
         except OSError as error:
             raise ConnectionError(f"No host answers at {self._address}: {error.strerror or error}.") from None
         if self._address.is_encrypted:
             context = self._address.access.tls()
+            self.sock.settimeout(time_left(self._deadline))
             self.sock = context.wrap_socket(self.sock, server_hostname=self._address.host_name)
         self.was_open = True
 
@@ -212,8 +220,36 @@ class _Connection(http.client.HTTPConnection):
         return not poller.poll(0)
 
     def set_timeout(self, timeout: float | None) -> None:
-        self.timeout = timeout
-        self.sock.settimeout(timeout)
+        """How long the next request may take, in seconds, with all that belongs to it."""
+        self._deadline = deadline_in(timeout)
+        if self.sock:
+            self.sock.settimeout(time_left(self._deadline))
+
+    def response_class(self, sock: socket.socket, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
+        response = http.client.HTTPResponse(sock, **options)
+        response.fp.close()
+        response.fp = io.BufferedReader(_Reader(sock, self._deadline))
+        return response
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket until a deadline. To http.client a timeout is for each read, and a body may have many."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)  # it keeps the socket open until it is closed itself
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(time_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _quote(name: bytes) -> str:

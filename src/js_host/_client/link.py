@@ -34,6 +34,7 @@ def open_link(
     if address.is_encrypted:
         address.access.tls()  # files that are no good are told of first
     pool = RemotePool(address, spin=spin, gate=gate)
+    timeout = CONNECT_TIMEOUT if timeout is None else timeout
     try:
         pool.ask(timeout)
     except NotUpgraded:

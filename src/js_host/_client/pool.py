@@ -7,8 +7,8 @@ import weakref
 from time import monotonic
 
 from .._wire.messages import Stopping
-from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
-from .channel import NotSent
+from ..exceptions import ConnectionError, WorkerDied
+from .channel import NotSent, deadline_in, time_left
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, Lane
 from .routing import choose
 from .spin import SPIN, can_spin
@@ -71,11 +71,11 @@ class Pool:
         """
         if self.gate is None:
             return self._call(name, value, timeout, decode, key)
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = deadline_in(timeout)
         from .gate import in_course_of
 
-        with self.gate.passing(self.lanes, key, timeout) as visit, in_course_of(visit):
-            return self._call(name, value, _left(deadline), decode, visit.worker)
+        with self.gate.passing(self.lanes, key, time_left(deadline)) as visit, in_course_of(visit):
+            return self._call(name, value, time_left(deadline), decode, visit.worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         lane = choose(self.lanes, key)
@@ -91,17 +91,17 @@ class Pool:
             raise self.reason(lane, connection, error) from None
         finally:
             lane.give_back(connection)
-        return self._call_anew(name, value, _left(None if timeout is None else began + timeout), decode, key)
+        return self._call_anew(name, value, time_left(began + timeout) if timeout else None, decode, key)
 
     def _call_anew(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
         """The same on new connections, as long as the call did not run and there is time."""
-        self.renew(timeout)  # where that starts the host, it is not the call's time
-        deadline = None if timeout is None else monotonic() + timeout
+        self.prepare()
+        deadline = deadline_in(timeout)
         reason: JSHostError | None = None
         for _ in range(ATTEMPTS):
-            lane, connection = self._reached(key, _left(deadline))
+            lane, connection = self._reached(key, deadline)
             try:
-                return connection.call(name, value, _left(deadline), decode)
+                return connection.call(name, value, time_left(deadline), decode)
             except (NotSent, Stopping) as error:
                 reason = error
             except WorkerDied as error:
@@ -120,7 +120,7 @@ class Pool:
             return
         from .gate import parts_in_course_of
 
-        with self.gate.passing(self.lanes, key, timeout) as visit:
+        with self.gate.passing(self.lanes, key, time_left(deadline_in(timeout))) as visit:
             yield from parts_in_course_of(visit, self._stream(name, value, timeout, decode, visit.worker))
 
     def _stream(
@@ -133,7 +133,8 @@ class Pool:
         connection = lane.take()
         for _ in range(1 + ATTEMPTS):
             if connection is None:
-                lane, connection = self._reached(key, timeout)
+                self.prepare()
+                lane, connection = self._reached(key, deadline_in(timeout))
             try:
                 yield from stream(connection, name, value, timeout, decode)
                 return
@@ -147,26 +148,25 @@ class Pool:
         assert reason is not None
         raise reason
 
-    def _reached(self, key: int | None, timeout: float | None) -> tuple[Lane, Connection]:
+    def _reached(self, key: int | None, deadline: float) -> tuple[Lane, Connection]:
         """A worker, and a new connection to it. Raises ConnectionError (nothing ran) if none can be reached."""
-        self.renew(timeout)
+        self.renew(time_left(deadline))
         lanes = self.lanes
         try:
-            return self._reached_one(key, timeout)
-        except ConnectionError:
-            self.renew(timeout)
+            return self._reached_one(key, deadline)
+        except ConnectionError as error:
+            self.renew(time_left(deadline, error))
             if self.lanes is lanes:
                 raise
         # The host moved at this very moment, or another thread found it elsewhere.
-        return self._reached_one(key, timeout)
+        return self._reached_one(key, deadline)
 
-    def _reached_one(self, key: int | None, timeout: float | None) -> tuple[Lane, Connection]:
-        deadline = None if timeout is None else monotonic() + timeout
+    def _reached_one(self, key: int | None, deadline: float) -> tuple[Lane, Connection]:
         reason: JSHostError | None = None
         for _ in range(ATTEMPTS):
             lane = choose(self.lanes, key)
             try:
-                return lane, self._connect(lane, _left(deadline, reason))
+                return lane, self._connect(lane, time_left(deadline, reason))
             except ConnectionError as error:
                 reason = self.failure(lane) or error
         assert reason is not None
@@ -223,11 +223,12 @@ class Pool:
             self.loops.pop(loop).close_from_anywhere()
 
     def _connect(self, lane: Lane, timeout: float | None) -> Connection:
+        deadline = deadline_in(CONNECT_TIMEOUT if timeout is None else timeout)
         lane.opening.append(None)
         try:
             while True:
-                connection = self.reach(lane, timeout)
-                connection.greet(lane.address, CONNECT_TIMEOUT if timeout is None else timeout)
+                connection = self.reach(lane, time_left(deadline))
+                connection.greet(lane.address, deadline)
                 if not self.should_reach_another(lane, connection.hello.pid):
                     lane.connections.add(connection)
                     return connection
@@ -254,6 +255,9 @@ class Pool:
             return True
         lane.pid, lane.retries = pid, 0
         return False
+
+    def prepare(self) -> None:
+        """Start the host, where that is for its callers to do: it is not the time of a call."""
 
     def renew(self, timeout: float | None = None) -> bool:
         """Make sure that the host is there. Returns whether its workers are others now.
@@ -282,17 +286,6 @@ class Pool:
     def failure(self, lane: Lane) -> JSHostError | None:
         """The error that says why the worker can not be reached."""
         return self.explain(lane)
-
-
-def _left(deadline: float | None, reason: JSHostError | None = None) -> float | None:
-    """The seconds left; raises FunctionTimeout when there are none: nothing ran. `reason` says where they went."""
-    if deadline is None:
-        return None
-    left = deadline - monotonic()
-    if left <= 0:
-        why = f" {reason}" if reason else ""
-        raise FunctionTimeout(f"No worker was free before the deadline.{why}", maybe_executed=False)
-    return left
 
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()

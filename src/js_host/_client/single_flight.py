@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from weakref import WeakKeyDictionary
 
 TYPE_CHECKING = False
@@ -37,7 +38,17 @@ class SingleFlight:
         await asyncio.wait((task,), timeout=timeout)
         if not task.done():
             raise TimeoutError
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            raise _own(error)
         return task.result()
+
+
+def _own(error: BaseException) -> BaseException:
+    """The same error for one of those who wait: it has the traceback of one."""
+    own = copy(error).with_traceback(error.__traceback__)
+    own.__cause__ = error.__cause__
+    return own
 
 
 def _look_at(task: Task[Any]) -> None:

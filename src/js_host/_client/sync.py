@@ -39,7 +39,7 @@ from ..exceptions import (
 )
 from .access import tls_hint
 from .address import Address
-from .channel import LONGEST, UNSET, Channel, NotSent
+from .channel import LONGEST, Channel, NotSent, deadline_in, time_left
 from .spin import SPIN
 
 TYPE_CHECKING = False
@@ -81,8 +81,9 @@ class Connection(Channel):
         cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
         """Connect and shake hands; raises ConnectionError (nothing ran) if no host answers within `timeout` seconds."""
+        deadline = deadline_in(timeout)
         connection = cls.reach(address, timeout, spin=spin, token=token)
-        connection.greet(address, timeout)
+        connection.greet(address, deadline)
         return connection
 
     @classmethod
@@ -90,13 +91,14 @@ class Connection(Channel):
         cls, address: Address, timeout: float | None, *, spin: float = SPIN, token: str | None = None
     ) -> Connection:
         """Connect and say hello; `greet` waits for the answer. Raises as `open` does."""
+        deadline = deadline_in(timeout)
         connection = cls(_connect(address, timeout), spin)
-        connection._begin_greeting(timeout)
         try:
+            connection._limit_waits(time_left(deadline))
             if address.is_encrypted:
-                connection._encrypt(address)
+                connection._encrypt(address, deadline)
             if address.is_http:
-                connection._upgrade(address)
+                connection._upgrade(address, deadline)
             connection._send((hello_frame(token),))
         except BaseException as error:
             connection.close()
@@ -113,33 +115,30 @@ class Connection(Channel):
             pass  # the worker is gone already: that is for `greet` to tell
         return connection
 
-    def greet(self, address: Address, timeout: float | None) -> None:
-        """Wait for the worker's hello. Without one in `timeout` seconds: closes, and raises ConnectionError."""
-        self._begin_greeting(timeout)
+    def greet(self, address: Address, deadline: float) -> None:
+        """Wait for the worker's hello. Without one before the deadline: closes, and raises ConnectionError."""
+        timeout = max(deadline - monotonic(), 0)
+        self._limit_waits(min(timeout, LONGEST))  # nobody but us sees to it, so there is no grace
         try:
-            self.hello = read_hello(self._read_frame(None if timeout is None else monotonic() + timeout))
+            self.hello = read_hello(self._read_frame(deadline))
         except BaseException as error:
             self.close()
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
 
-    def _begin_greeting(self, timeout: float | None) -> None:
-        """Nobody but us sees to this limit, so there is no grace. The first call sets its own."""
-        self._timeout = UNSET
-        self._limit_waits(None if timeout is None or timeout > LONGEST else timeout)
-
-    def _encrypt(self, address: Address) -> None:
+    def _encrypt(self, address: Address, deadline: float) -> None:
         from .tls import TlsSocket  # late: few programs need it
 
         assert isinstance(self._socket, _socket.socket)
         secure = TlsSocket(self._socket, address.access.tls(), address.host_name)
         self._socket = secure
-        secure.shake_hands()
+        secure.shake_hands(lambda: self._limit_waits(time_left(deadline)))
 
-    def _upgrade(self, address: Address) -> None:
+    def _upgrade(self, address: Address, deadline: float) -> None:
         self._socket.sendall(upgrade_request(address.authority))
         received = b""
         while (rest := upgrade_answer(received)) is None:
+            self._limit_waits(time_left(deadline))
             data = self._socket.recv(4096)
             if not data:
                 hint = "" if address.is_encrypted else ". Does it want TLS? Then its URL begins with https://"
@@ -241,9 +240,12 @@ class Connection(Channel):
                 raise self._failure(frame, name, performer)
             else:
                 self._answer_question(frame, performer)
+            self._wait_until(deadline)
 
     def next_part(self, name: bytes, timeout: float | None, performer: Performer) -> Frame:
         """The next frame of a stream: a CHUNK, the END, or the RESULT of a function that gave no stream. Or raises."""
+        if timeout != self._timeout:
+            self.set_timeout(timeout)
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             frame = self._read_frame(deadline)
@@ -258,6 +260,7 @@ class Connection(Channel):
                 raise self._failure(frame, name, performer)
             else:
                 self._answer_question(frame, performer)
+            self._wait_until(deadline)
 
     def _failure(self, frame: Frame, name: bytes, performer: Performer | None) -> JSHostError:
         """The error that an ERROR frame stands for. The exchange is complete."""

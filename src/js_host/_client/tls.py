@@ -11,7 +11,7 @@ import ssl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .._wire.frames import Buffer
 
@@ -32,13 +32,17 @@ class TlsSocket:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
 
-    def shake_hands(self) -> None:
-        """Check who answers. Raises ssl.SSLError, an OSError, if it is not the host of that name."""
+    def shake_hands(self, hurry: Callable[[], None]) -> None:
+        """Check who answers. Raises ssl.SSLError, an OSError, if it is not the host of that name.
+
+        `hurry` is called before each read, to limit it.
+        """
         while True:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush()
+                hurry()
                 if not self._fill(0):
                     raise ConnectionResetError("the connection was closed during the TLS handshake") from None
             except ssl.SSLError:

@@ -137,5 +137,8 @@ class _ManagedPool(Pool):
         super().__init__([], home.explain, spin=calls.spin, gate=calls.gate())
         self._home = home
 
+    def prepare(self) -> None:
+        self.renew()
+
     def renew(self, timeout: float | None = None) -> bool:
         return not self.is_closed and self._home.hold()

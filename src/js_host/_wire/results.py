@@ -53,7 +53,7 @@ def _text_of(result: bytes) -> str:
 
 
 def typed(kind: Any, function: str = "the function") -> Decoder:
-    """A decoder into `kind`: any type that msgspec knows, a pydantic model, or what an attrs class or dataclass says.
+    """A decoder into `kind`: any type that msgspec knows, also one with pydantic models in it, or a pydantic model.
 
     The decoder raises UnexpectedResponse, naming `function` and the field, for a result that does not fit.
     """
@@ -63,7 +63,7 @@ def typed(kind: Any, function: str = "the function") -> Decoder:
 
 
 def _msgspec(kind: Any, function: str) -> Decoder:
-    from_json = msgspec.json.Decoder(kind).decode
+    from_json = msgspec.json.Decoder(kind, dec_hook=_of_another_kind).decode
 
     def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:
         try:
@@ -77,11 +77,16 @@ def _msgspec(kind: Any, function: str) -> Decoder:
 
     def convert(value: object) -> Any:
         try:
-            return msgspec.convert(value, kind, str_keys=True)
+            return msgspec.convert(value, kind, str_keys=True, dec_hook=_of_another_kind)
         except msgspec.ValidationError as error:
             raise _mismatch(function, kind, error) from None
 
     return decode_typed
+
+
+def _of_another_kind(kind: Any, value: object) -> object:
+    """What stands where a type is wanted that msgspec does not know: a pydantic model makes itself of it."""
+    return kind.model_validate(value) if hasattr(kind, "model_validate") else value
 
 
 def _pydantic(kind: Any, function: str) -> Decoder:

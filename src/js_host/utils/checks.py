@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..exceptions import ConfigError
 
-__all__ = ["check_timeout", "check_window", "checked_name"]
+__all__ = ["check_host", "check_timeout", "check_window", "checked_name"]
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -24,6 +24,12 @@ def checked_name(name: object) -> bytes:
     if len(encoded) > LONGEST_NAME:
         raise ConfigError(f"A Function's name may have {LONGEST_NAME} bytes, and this one has {len(encoded)}.")
     return encoded
+
+
+def check_host(host: object) -> None:
+    """Raise ConfigError for what is no host, such as the path of a config file."""
+    if not hasattr(host, "get_config"):
+        raise ConfigError(f"The host of a function is a JSHost, not {host!r}. JSHost({host!r}) may be meant.")
 
 
 def check_timeout(timeout: object) -> None:
