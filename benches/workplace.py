@@ -6,14 +6,17 @@ import shutil
 import subprocess
 import sys
 
-from .paths import NPM, PAGE_CJS, PAGE_IIFE, REACT, ROOT, WORK
+from .paths import JS, NPM, PAGE_CJS, PAGE_IIFE, REACT, ROOT, WORK
 from .peers.table import PEERS
 
 OURS = os.path.join(WORK, "ours")
 THEIRS = os.path.join(WORK, "peers")
 BIN = os.path.join(WORK, "bin")
 NPM_PACKAGES = {"js-host": "0.12.0", "esbuild": "^0.28.0"}
-IIFE_BANNER = '--banner:js=var process = { env: { NODE_ENV: "production" } };'
+WITHOUT_NODE = (
+    '--banner:js=var process = { env: { NODE_ENV: "production" } };',
+    f"--alias:node:stream={os.path.join(JS, 'no_stream.mjs')}",
+)
 
 
 SLOWS_PYTHON = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG")
@@ -37,9 +40,11 @@ def install(node: str | None) -> tuple[str, dict[str, str]]:
     put_on_path(node, wheel)
     make_venv(THEIRS)
     missing = {name: failure for name, peer in PEERS.items() if (failure := pip(THEIRS, *peer.packages))}
-    failure = npm_install(NPM, {"private": True, "dependencies": NPM_PACKAGES}) or bundle(node)
+    failure = npm_install(NPM, {"private": True, "dependencies": NPM_PACKAGES})
     if failure:
         missing["original"] = failure
+    if failure := bundle():
+        sys.exit(f"The React page can not be made one file: {failure}")
     return node, missing
 
 
@@ -104,8 +109,8 @@ def npm(word: str, directory: str) -> str:
     return last_words(subprocess.run(command, cwd=directory, capture_output=True, text=True))
 
 
-def bundle(node: str) -> str:
-    """examples/react_ssr as one file, for Node and for engines that are not Node."""
+def bundle() -> str:
+    """Make examples/react_ssr one file, for Node and for engines that are not Node; gives what went wrong."""
     if not os.path.exists(os.path.join(REACT, "node_modules", "react")):
         say("npm ci in examples/react_ssr")
         if failure := npm("ci", REACT):
@@ -114,10 +119,10 @@ def bundle(node: str) -> str:
     common = [esbuild or "esbuild", "host.config.js", "--bundle", "--log-level=error"]
     targets = [
         ["--platform=node", "--format=cjs", f"--outfile={PAGE_CJS}"],
-        ["--platform=browser", "--format=iife", "--global-name=catalogue", f"--outfile={PAGE_IIFE}", IIFE_BANNER],
+        ["--platform=browser", "--format=iife", "--global-name=catalogue", f"--outfile={PAGE_IIFE}", *WITHOUT_NODE],
     ]
     ends = [subprocess.run([*common, *target], cwd=REACT, capture_output=True, text=True) for target in targets]
-    return next(filter(None, map(last_words, ends)), "")
+    return next((ended.stderr for ended in ends if ended.returncode), "")
 
 
 def environment(node: str) -> dict[str, str]:

@@ -26,11 +26,11 @@ PYTHON_PLACES = ("~/.pyenv/versions/*/bin/python3", "~/.local/share/uv/python/*/
 
 
 def main(arguments: list[str]) -> int:
-    rows = [test_pair(python, node, arguments) for python, node in pairs(find_pythons())]
-    table = "\n".join(["| Python | Node | result |", "|---|---|---|", *rows]) + "\n"
+    results = [test_pair(python, node, arguments) for python, node in pairs(find_pythons())]
+    table = "\n".join(["| Python | Node | result |", "|---|---|---|", *(row for row, _ in results)]) + "\n"
     print(table)
     write_report(table)
-    return int(any("failed" in row or "error" in row for row in rows))
+    return int(not all(passed for _, passed in results))
 
 
 def pairs(pythons: dict[tuple[int, int], str]) -> list[tuple[str, str]]:
@@ -59,18 +59,28 @@ def python_version(path: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def test_pair(python: str, node: str, arguments: list[str]) -> str:
-    """Run the tests on this pair; its row of the table."""
+def test_pair(python: str, node: str, arguments: list[str]) -> tuple[str, bool]:
+    """Run the tests on this pair, and what fails again, alone. Its row of the table, and whether all passed."""
     name = "python" + ".".join(map(str, python_version(python)))
     inside = dev.prepare(os.path.join(PLACE, name), python)
     path = find_node(node, inside)
     dev.say(f"Testing with {version_of(inside)} and Node {version_of(path)}")
     environment = {**os.environ, "JS_HOST_NODE": path}
-    command = [inside, "-m", "pytest", "-q", *arguments]
+    code, said = run_tests(dev.pytest(inside, "-q", *arguments), environment)
+    result = closing_words(said, code)
+    if code:
+        again = ["-n", "0", "--last-failed", "--last-failed-no-failures", "none"]
+        code, said = run_tests(dev.pytest(inside, "-q", *arguments, *again), environment)
+        result += f"; these again, alone: {closing_words(said, code)}"
+    return f"| {version_of(inside)} | {version_of(path)} | {result} |", code == 0
+
+
+def run_tests(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """The exit code, and what was printed, which is shown where something failed."""
     ended = subprocess.run(command, cwd=dev.ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if ended.returncode:
-        print(ended.stdout)
-    return f"| {version_of(inside)} | {version_of(path)} | {closing_words(ended.stdout, ended.returncode)} |"
+        print(ended.stdout, flush=True)
+    return ended.returncode, ended.stdout
 
 
 def find_node(line: str, python: str) -> str:

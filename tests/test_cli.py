@@ -175,3 +175,32 @@ def test_a_reader_that_had_enough_is_no_traceback() -> None:
     program = f"{sys.executable} -c 'import sys; from js_host.cli import main; sys.exit(main([\"--help\"]))' | true"
     ended = subprocess.run(program, shell=True, capture_output=True, text=True)
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_its_work_in_silence(closed: str) -> None:
+    ended = subprocess.run(["sh", "-c", f"{sys.executable} -m js_host runtime-path {closed}"], capture_output=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+def test_an_error_goes_nowhere_where_stderr_is_closed() -> None:
+    ended = subprocess.run(["sh", "-c", f"{sys.executable} -m js_host init /dev/null 2>&-"], capture_output=True)
+    assert (ended.returncode, ended.stdout) == (1, b"")
+
+
+def test_output_that_can_not_be_written_is_an_error_of_one_line() -> None:
+    command = f"{sys.executable} -m js_host runtime-path > /dev/full"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (1, "js-host: [Errno 28] No space left on device\n")
+
+
+def test_half_a_character_is_escaped_in_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_result({"half": "\ud800", "bytes": b"\0"})
+    sys.stdout.flush()
+    assert capfdbinary.readouterr().out == b'{"half": "\\ud800", "bytes": "AA=="}\n'
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:no-port", "http://127.0.0.1:9100/stats", "http+unix:/nowhere"])
+def test_top_says_where_it_looked(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["top", "--once", "--at", place]) == 1
+    assert capsys.readouterr().err.startswith(f"js-host: Nobody tells about a host at {place}")

@@ -20,6 +20,7 @@ COMMANDS = ("init", "run", "call", "functions", "status", "top", "logs", "stop",
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    open_standard_streams()
     try:
         return run_to_end(lambda: _run(argv))
     except SystemExit as end:  # argparse has said what is wrong, or has shown its help
@@ -27,6 +28,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except JSHostError as error:
         print(f"js-host: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # no room for our output, most likely
+        _write_no_more()
+        print(f"js-host: {error}", file=sys.stderr)
+        return 1
+
+
+def open_standard_streams() -> None:
+    """What was closed for us (`>&-`) leads nowhere, and its number, which all take for a stream, to no other file."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def run_to_end(command: Callable[[], int]) -> int:
@@ -36,10 +48,15 @@ def run_to_end(command: Callable[[], int]) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # the reader of our output had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 1
     except KeyboardInterrupt:
         return _end_as_interrupted()
+
+
+def _write_no_more() -> None:
+    """Python would try to write the rest at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -47,7 +47,7 @@ class FunctionBase(Base[T]):
     """What Function and AsyncFunction have in common: all but the calling."""
 
     name: str | None = None
-    host: object = None
+    host: JSHost | AsyncJSHost | None = None
     timeout: float | None = None
     exception_cls: type[Exception] | None = None
     returns: object = None
@@ -95,8 +95,8 @@ class FunctionBase(Base[T]):
     ) -> None:
         if name is not None:
             self.name = name
-        if host is not None:
-            self.host = self._taken(host)
+        if (wanted := host or self.host) is not None:
+            self.host = self._taken(wanted)
         if timeout is not None:
             self.timeout = timeout
         if exception_cls is not None:
@@ -164,7 +164,7 @@ class FunctionBase(Base[T]):
         """How many seconds a call may take; None for no limit."""
         return settings.FUNCTION_TIMEOUT if self.timeout is None else self.timeout
 
-    def _taken(self, host: JSHost | AsyncJSHost) -> object:
+    def _taken(self, host: JSHost | AsyncJSHost) -> JSHost | AsyncJSHost:
         """The host that was given, as this kind of function uses it."""
         return host
 
@@ -198,7 +198,7 @@ class FunctionBase(Base[T]):
     def _decoder(self) -> Decoder:
         from ._wire import results
 
-        self._decode = results.value if self.returns is None else results.typed(self.returns)
+        self._decode = results.value if self.returns is None else results.typed(self.returns, self.get_name())
         return self._decode
 
 

@@ -149,7 +149,12 @@ def test_a_class_may_name_the_function_and_its_options(host: Any) -> None:
         name = "echo"
         returns = tuple[int, str]
 
+    class Echo(AsyncFunction[Any]):
+        name = "echo"
+        host = started  # type: ignore[assignment]  # a JSHost, as everywhere
+
     async def main() -> None:
+        assert await Echo()(1) == 1
         with pytest.raises(Wrong, match="so it is") as caught:
             await Boom(host=started)()
         assert isinstance(caught.value.__cause__, FunctionError)

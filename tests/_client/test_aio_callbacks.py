@@ -221,6 +221,22 @@ def test_an_interrupt_in_a_callback_ends_the_program_as_anywhere(
     assert run(host, "echo", a=1) == {"a": 1}
 
 
+@pytest.mark.parametrize("where", ["loop", "thread"])
+def test_what_is_no_exception_ends_the_call_that_it_is_raised_in(host: JSHost, where: str) -> None:
+    class Failed(BaseException):
+        """As pytest.fail raises it."""
+
+    def in_a_thread(_: object) -> None:
+        raise Failed("at once")
+
+    async def on_the_loop(_: object) -> None:
+        in_a_thread(_)
+
+    with pytest.raises(FunctionError, match="at once") as caught:
+        run(host, "ask", f=on_the_loop if where == "loop" else in_a_thread)
+    assert isinstance(caught.value.__cause__, Failed)
+
+
 def test_a_blocking_callback_does_not_hold_the_loop_up(host: JSHost) -> None:
     def block(_: object) -> str:
         time.sleep(0.2)

@@ -219,16 +219,17 @@ def test_what_the_rows_raise_comes_after_the_results_before_it(start: Any, kind:
     asyncio.run(main())
 
 
-def test_rows_that_are_cancelled_are_no_end_of_the_rows(start: Any) -> None:
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, BaseException])
+def test_rows_that_are_cancelled_are_no_end_of_the_rows(start: Any, kind: type[BaseException]) -> None:
     host = start()
 
     async def rows() -> AsyncIterator[int]:
         yield 1
-        raise asyncio.CancelledError
+        raise kind
 
     async def main() -> None:
         found: list[Any] = []
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(kind):
             await collect(AsyncFunction[Any]("echo", host).map(rows()), found)
         assert found == [1]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from js_host._wire.frames import CALL, CHUNK, CREDIT, END, STREAM_WINDOW
+from js_host._wire.frames import CALL, CHUNK, CREDIT, END, LEAST_COST, STREAM_WINDOW
 from js_host.exceptions import (
     FunctionError,
     FunctionTimeout,
@@ -102,7 +102,7 @@ def test_every_kind_of_stream_gives_its_parts(host: JSHost, name: str, expected:
 
 def test_parts_are_decoded_into_the_type_of_returns(host: JSHost) -> None:
     assert parts(host, "numbers", 2, returns=float) == [0.0, 1.0]
-    with pytest.raises(UnexpectedResponse, match="does not fit"):
+    with pytest.raises(UnexpectedResponse, match=r"^numbers: the result does not fit returns=str"):
         parts(host, "numbers", 2, returns=str)
 
 
@@ -175,7 +175,7 @@ def test_the_javascript_goes_no_faster_than_the_parts_are_taken(host: JSHost, wa
     state = host.function("state")
     stream = host.function("endless").stream()
     next(stream)
-    most = STREAM_WINDOW // 20000 + 2
+    most = STREAM_WINDOW // LEAST_COST + 2
     wait_for(lambda: state()["taken"] >= most - 4)
     for _ in range(20):
         assert state()["taken"] <= most
@@ -260,13 +260,14 @@ def test_a_large_stream_takes_no_more_memory_than_its_window(host: JSHost) -> No
 
 def test_credit_is_given_as_parts_are_consumed(evil: Any, frame: Any, hello: Any) -> None:
     credits: list[int] = []
+    quarter = STREAM_WINDOW // 4
 
     def play(client: Any) -> None:
         client.greet()
         kind, id, _ = client.read()
         assert kind == CALL
-        for _ in range(3):
-            client.send(frame(CHUNK, id, b'"' + b"x" * 300_000 + b'"'))
+        for _ in range(5):
+            client.send(frame(CHUNK, id, b'"' + b"x" * quarter + b'"'))
         for _ in range(2):
             kind, _, _ = client.read()
             credits.append(kind)
@@ -274,7 +275,7 @@ def test_credit_is_given_as_parts_are_consumed(evil: Any, frame: Any, hello: Any
         client.wait_for_end()
 
     server = evil(play)
-    assert sum(len(part) for part in server.pool.stream(b"f", None, 5.0, _value)) == 900_000
+    assert sum(len(part) for part in server.pool.stream(b"f", None, 5.0, _value)) == 5 * quarter
     assert credits == [CREDIT, CREDIT]
 
 

@@ -268,3 +268,27 @@ supervisor.start()
     heavy |= {"socket", "selectors", "signal", "collections", "re", "asyncio", "msgspec", "shutil", "contextlib"}
     assert "js_host._host.keeper" in loaded
     assert not heavy & loaded
+
+
+def test_a_child_that_c_has_forked_keeps_no_descriptor_either(python: Any) -> None:
+    """uWSGI forks so, and tells Python of it in the child only."""
+    process = python("""
+import ctypes
+from js_host._manager.fork import close_held, open_held
+pipe = open_held(os.pipe)
+before = set(os.listdir("/proc/self/fd"))
+if ctypes.PyDLL(None).fork() == 0:
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    print(sum(os.path.exists(f"/proc/self/fd/{fd}") for fd in pipe))
+    print(len(before) - len(set(os.listdir("/proc/self/fd"))) > 10)
+    supervisor.ask_for_reports()
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    print("done", flush=True)
+    os._exit(0)
+os.wait()
+supervisor.stop()
+""")
+    out, error = process.communicate(timeout=20)
+    assert (out.split(), error) == (["0", "True", "done"], "")

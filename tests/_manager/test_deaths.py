@@ -121,6 +121,43 @@ def test_a_fork_during_a_start_does_not_keep_the_lock(place: Any, kill: Any) -> 
             os.waitpid(child, 0)
 
 
+def test_a_child_that_is_forked_while_the_manager_is_spawned_gets_no_copy_of_the_lock(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from js_host._manager import spawn
+    from js_host._manager.place import find_place
+
+    real, forks = spawn._posix_spawn, []
+
+    def spawn_beside_a_fork(*arguments: Any) -> int:
+        forks.append(threading.Thread(target=ends_with, args=(lambda: holds(find_place().lock),)))
+        forks[0].start()
+        forks[0].join(0.2)  # it has to wait, which can not be seen
+        return real(*arguments)
+
+    ends = []
+
+    def ends_with(look: Any) -> None:
+        child = os.fork()
+        if not child:
+            try:
+                os._exit(look())
+            finally:
+                os._exit(2)
+        ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    monkeypatch.setattr(spawn, "_posix_spawn", spawn_beside_a_fork)
+    place.lease()
+    forks[0].join()
+    assert ends == [0]
+
+
+def holds(path: str) -> bool:
+    """Whether a descriptor of this process is of that file."""
+    links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+    return path in [os.readlink(link) for link in links if os.path.lexists(link)]
+
+
 def test_the_manager_survives_the_process_group_of_its_starter(place: Any, wait_for: Any) -> None:
     program = place.program("hold", start_new_session=True)
     program.stdout.readline()

@@ -264,6 +264,12 @@ def test_a_result_becomes_the_type_that_was_asked_for(kind: Any) -> None:
         decode(b'{"n":{"$":["float","NaN"]}}', [])
 
 
+def test_what_does_not_fit_names_the_function_and_the_whole_type() -> None:
+    with pytest.raises(UnexpectedResponse) as caught:
+        results.typed(list[int], "ages")(b'["x"]', None)
+    assert str(caught.value) == "ages: the result does not fit returns=list[int]: Expected `int`, got `str` - at `$[0]`"
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "attachments", "expected"),
     [

@@ -6,11 +6,11 @@ import array
 import collections
 import dataclasses
 import enum
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, ClassVar, NamedTuple, TypedDict
 from uuid import UUID
 
 import attrs
@@ -70,9 +70,28 @@ class Slots:
     name: str
 
 
+@dataclasses.dataclass
+class WithMore:
+    name: str
+    limit: ClassVar[int] = 5
+    given: dataclasses.InitVar[int] = 1
+
+
 class Struct(msgspec.Struct):
     name: str
     when: datetime
+
+
+class Renamed(msgspec.Struct, rename="camel", tag="renamed"):
+    first_name: str
+    last_name: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Nowhere(tzinfo):
+    """A zone that does not know what time it is."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
 
 
 @attrs.define
@@ -126,6 +145,8 @@ ROWS: dict[str, tuple[object, object]] = {
     "a Path": (Path("/tmp/ü"), "/tmp/ü"),
     "a PurePath": (PurePosixPath("a/b"), "a/b"),
     "a dataclass": (Data("n", b"x", Slots("s")), {"name": "n", "image": b"x", "inner": {"name": "s"}}),
+    "a dataclass with variables of its class": (WithMore("n"), {"name": "n"}),
+    "a Struct with other names, a tag, and what is unset": (Renamed("n"), {"type": "renamed", "firstName": "n"}),
     "a Struct": (Struct("n", NOON), {"name": "n", "when": NOON.replace(microsecond=123_000)}),
     "an attrs class": (Attrs("n"), {"name": "n", "_private": 1}),
     "a pydantic model": (Model(name="n"), {"name": "n", "inner": None}),
@@ -207,6 +228,10 @@ REFUSED: dict[str, tuple[object, str]] = {
         datetime(2024, 1, 1),
         "data['a'][1] is datetime.datetime(2024, 1, 1, 0, 0), a datetime without",
     ),
+    "a datetime whose zone does not know": (
+        datetime(2024, 1, 1, tzinfo=Nowhere()),
+        "data['a'][1] is datetime.datetime(2024, 1, 1, 0, 0, tzinfo=",
+    ),
     "a key of bytes beside a tag": (
         {b"k": b"x"},
         "data['a'][1] has the key b'k'; JavaScript's objects have text as keys",
@@ -264,3 +289,11 @@ def test_a_date_that_python_can_not_hold_is_an_unexpected_response() -> None:
 def test_an_unfinished_dataclass_gives_the_fields_it_has() -> None:
     value = Slots.__new__(Slots)
     assert through([b"", value]) == [b"", {}]
+
+
+@pytest.mark.parametrize("value", [bytearray(b"ab"), array.array("B", b"ab")], ids=lambda value: type(value).__name__)
+def test_what_can_grow_is_sent_as_it_was_when_the_call_was_made(value: Any) -> None:
+    _, attachments = values.encode([value])
+    value.extend(b"more")
+    assert attachments is not None
+    assert bytes(attachments[0]) == b"ab"

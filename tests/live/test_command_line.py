@@ -125,13 +125,14 @@ def test_a_signal_lets_calls_finish_and_ends_with_code_0(run: Callable[..., Runn
     with ThreadPoolExecutor() as pool:
         call = pool.submit(host.post, "wait", {})
         host.wait_for_line("waiting")
-        keep = socket.create_connection(("127.0.0.1", host.port))  # made before the drain, so it is still served
+        keep = socket.create_connection(("127.0.0.1", host.port))
         keep.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert keep.recv(12) == b"HTTP/1.1 200"
+        keep.sendall(b"POST /function/release HTTP/1.1\r\n")  # begun before the drain, so it is answered
         host.signal(number)
         host.wait_for_line("Stopping")
-        head = f"POST /function/release HTTP/1.1\r\nhost: 127.0.0.1:{host.port}\r\ncontent-type: application/json\r\n"
-        keep.sendall(f"{head}content-length: 0\r\n\r\n".encode())
+        rest = f"host: 127.0.0.1:{host.port}\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n"
+        keep.sendall(rest.encode())
         assert call.result(30) == "done"
         keep.close()
     assert host.code() == 0

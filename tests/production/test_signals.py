@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import threading
@@ -28,6 +29,37 @@ def test_a_hangup_under_load_brings_the_new_code_and_fails_no_call(
     assert not callers.errors
     for versions in callers.answers[:3]:
         assert versions == sorted(versions)
+    assert host.end() == 0
+
+
+def test_a_hangup_under_load_fails_no_call_on_kept_connections_of_plain_http(
+    run: Any, wait_for: Any, release: Any, code: Any
+) -> None:
+    host = run("--workers", "2")
+    versions: list[int] = [0]
+    errors: list[Exception] = []
+
+    def call() -> None:
+        connection = http.client.HTTPConnection(host.url.removeprefix("http://"))
+        try:
+            while versions[-1] < 4:
+                connection.request("POST", "/function/version", headers={"content-type": "application/json"})
+                versions.append(int(connection.getresponse().read()))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for version in (2, 3, 4):
+        release(code.replace("version: () => 1", f"version: () => {version}"))
+        host.signal(signal.SIGHUP)
+        wait_for(lambda version=version: errors or versions[-1] == version, 20)
+    for caller in callers:
+        caller.join(20)
+    assert not errors
     assert host.end() == 0
 
 

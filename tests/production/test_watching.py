@@ -208,3 +208,9 @@ def test_top_says_what_to_do_where_no_metrics_are_kept(run: Any, directory: Path
     assert shown.returncode == 1
     assert "Start it with `js-host run --metrics-port 9100`." in shown.stderr
     assert host.end() == 0
+
+
+def test_a_host_whose_socket_for_metrics_was_tidied_away_ends_as_usual(run: Any, directory: Path) -> None:
+    host = run("--metrics-port", str(directory / "door"))
+    (directory / "door").unlink()
+    assert host.end() == 0

@@ -304,7 +304,7 @@ test('no limit ends an idle connection or a function that runs long', () => {
   assert.deepEqual([server.headersTimeout, server.requestTimeout], [15_000, 300_000])
 })
 
-test('a server that drains finishes what runs, refuses what comes, and ends', async () => {
+test('a server that drains finishes what runs, and ends', async () => {
   let finish
   const slow = new Worker(await hostOf({ functions: { slow: () => new Promise((resolve) => { finish = resolve }) } }))
   const other = createHttpServer(slow).listen(0, '127.0.0.1')
@@ -339,4 +339,24 @@ test('requests that wait behind another on a connection that is closed hold no d
   const drained = drainHttpServer(other)
   for (const one of finish) one()
   await drained
+})
+
+test('a server that drains serves what was under way on idle connections, each for the last time, and is not ready', async (t) => {
+  const inner = createHttpServer(worker)
+  const outer = net.createServer((socket) => { inner.emit('connection', socket) }).listen(0, '127.0.0.1')
+  await once(outer, 'listening')
+  t.after(() => outer.close())
+  const connect = async () => {
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const on = (method, path) => ask(method, path, { port: outer.address().port, agent, headers: JSON_HEADERS })
+    assert.equal((await on('GET', '/ready')).status, 200)
+    return on
+  }
+  const [first, second] = [await connect(), await connect()]
+  const idle = net.connect(outer.address().port, '127.0.0.1').resume()
+  const closed = once(idle, 'close')
+  const drained = drainHttpServer(inner)
+  const [called, ready] = await Promise.all([first('POST', '/function/later'), second('GET', '/ready')])
+  assert.deepEqual([called.status, called.headers.connection, ready.status], [200, 'close', 503])
+  await Promise.all([drained, closed])
 })

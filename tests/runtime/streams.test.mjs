@@ -47,6 +47,7 @@ const functions = {
   openReadable: () => (seen.stream = new Duplex({ read () { this.once('go', () => this.push('x')); if (!this.said) { this.said = true; this.push('first') } } })),
   openWeb: () => new ReadableStream({ start (control) { control.enqueue('first') }, cancel (reason) { seen.closed++; seen.signal = reason } }),
   big: function * (n) { for (let i = 0; i < n; i++) { seen.taken++; yield Buffer.alloc(65536, i) } },
+  huge: function * (n) { for (let i = 0; i < n; i++) { seen.taken++; yield Buffer.alloc(2 * LEAST_COST, i) } },
   slowly: async function * (n) { for (let i = 0; i < n; i++) { await sleep(30); yield i } },
   neverWaits: function * () { try { for (;;) yield new Promise((resolve) => resolve(1)) } finally { seen.closed++ } },
   laterStream: async () => { await new Promise((resolve) => release.push(resolve)); return counting(5) }
@@ -136,7 +137,7 @@ for (const [name, type, kindsWanted] of [['unsupported', 'bad-value', [CHUNK, ER
   })
 }
 
-test('no more is taken from a stream than there is credit for: a small part counts for 16 KB, a large one for its size', async (t) => {
+test('no more is taken from a stream than there is credit for: a small part counts for 64 KB, a large one for its size', async (t) => {
   const { connect, worker } = await serve(t)
   const client = await connect()
   client.send(stream(1, 'counting', 1000), stream(2, 'echo', 0))
@@ -148,10 +149,10 @@ test('no more is taken from a stream than there is credit for: a small part coun
   client.send(textFrame(1, CANCEL, ''))
   await until(() => isEmpty(worker))
   seen.taken = 0
-  client.send(stream(3, 'big', 100))
-  await until(() => seen.taken === 8)
+  client.send(stream(3, 'huge', 100))
+  await until(() => seen.taken === 16)
   await sleep(20)
-  assert.equal(seen.taken, 8)
+  assert.equal(seen.taken, 16)
 })
 
 test('credit for a call that has ended, or that never was, is dropped', async (t) => {

@@ -1,6 +1,7 @@
 """Imports point down only: doors, public modules, _client and _host, _wire, exceptions."""
 
 import ast
+import graphlib
 import pathlib
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ LEAVES = ("exceptions", "utils")
 SIBLINGS = ("_client", "_host", "_manager")
 DOORS = ("cli", "_cli", "__main__", "doctor", "apps", "testing", "contrib", "management", "templatetags")
 MAY_CROSS = {("_manager", "_host")}
+PUBLIC = 3
 
 DOES_IO = {
     *("asyncio", "fcntl", "http", "mmap", "multiprocessing", "os", "select", "selectors", "shutil"),
@@ -35,7 +37,7 @@ def height(module: str) -> int:
         return 1
     if name in SIBLINGS:
         return 2
-    return 4 if name in DOORS else 3
+    return PUBLIC + 1 if name in DOORS else PUBLIC
 
 
 def may_import(importer: str, imported: str) -> bool:
@@ -87,6 +89,28 @@ def test_imports_point_down_only(file: pathlib.Path) -> None:
     ours = {name for name in imported_modules(file) if name.split(".")[0] == "js_host"}
     wrong = sorted(name for name in ours if not may_import(module_name(file), name))
     assert not wrong, f"{module_name(file)} may not import {', '.join(wrong)}: the arrow points up or sideways"
+
+
+def needed_modules(file: pathlib.Path, tree: ast.AST, late: bool) -> Iterator[str]:
+    """What a file imports when it runs: not for types alone, and what functions import only where it is `late`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not late:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from from_import(file, node)
+        yield from needed_modules(file, node, late)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+def test_no_module_needs_one_that_needs_it(late: bool) -> None:
+    """The public modules give each other's objects, so those may import each other where it is late."""
+    files = [file for file in FILES if not late or height(module_name(file)) != PUBLIC]
+    graph = {module_name(file): set(needed_modules(file, ast.parse(file.read_text()), late)) for file in files}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the modules
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if part(module_name(file)) == "_wire"], ids=module_name)

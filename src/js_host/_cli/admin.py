@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import socket
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -86,7 +87,8 @@ class Door:
         self.server.shutdown()
         self.server.server_close()
         if self.url.startswith("http+unix:"):
-            os.unlink(self.url.removeprefix("http+unix:"))
+            with suppress(FileNotFoundError):  # somebody has tidied up
+                os.unlink(self.url.removeprefix("http+unix:"))
 
     def answer(self, path: str) -> Answer:
         """What a GET of that path is answered with."""

@@ -101,4 +101,10 @@ def write_json(value: object) -> None:
     """One line of JSON; bytes become base64, dates ISO text."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    try:
+        line = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # half a character, as texts of JavaScript may have, or a path that is no UTF-8
+        import json
+
+        line = json.dumps(msgspec.to_builtins(value))
+    sys.stdout.write(line + "\n")

@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from ..exceptions import JSHostError
+from .orphans import collect_orphans
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Serving:
             return None
         finally:
             self.notifier.alive()
+            collect_orphans(self.supervisor)
 
     def _in_thread(self, work: Callable[[], None], done: int) -> None:
         def run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from time import sleep
 
 from ..exceptions import ConnectionError
@@ -60,14 +61,14 @@ def place_of_metrics(url: str | None, config: str | None) -> str:
 
 def read_stats(place: str) -> Stats:
     """What the supervisor says. Raises ConnectionError where it does not."""
-    connection = connect(place)
+    from http.client import HTTPException
+
     try:
-        connection.request("GET", "/stats")
-        stats: Stats = json.loads(connection.getresponse().read())
-    except (OSError, ValueError) as error:
+        with closing(connect(place)) as connection:
+            connection.request("GET", "/stats")
+            stats: Stats = json.loads(connection.getresponse().read())
+    except (OSError, ValueError, HTTPException) as error:
         raise ConnectionError(f"Nobody tells about a host at {place} ({error}). Does it run?") from error
-    finally:
-        connection.close()
     return stats
 
 

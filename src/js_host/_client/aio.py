@@ -36,8 +36,9 @@ __all__ = ["AsyncConnection"]
 #: A TCP connection that was idle for longer than this is looked at before it is used, in seconds.
 CHECK_AFTER = 0.001
 
-#: So many reads are done in a row, as long as much comes, before others of the loop have their turn.
-READS_IN_A_ROW = 16
+#: So many reads are done in a row, as long as much comes, before others of the loop have their turn: among them whoever
+#: takes what was read. A worker that has to wait for the credit of all parts of a stream stands still.
+READS_IN_A_ROW = 2
 
 #: Where one read brought so many bytes, the next one is likely to find more.
 MUCH = 64 * 1024

@@ -18,8 +18,7 @@ from ..exceptions import ConnectionError, JSHostError, WorkerDied
 from .aio_calls import Pending
 from .aio_rows import NO_ROW, RowSource
 from .channel import LONGEST, NotSent
-from .lane import warn_of
-from .pool import ATTEMPTS
+from .lane import ATTEMPTS, warn_of
 from .turns import AsTheyCome, Failed, InOrder, ids
 from .window import MOST, Window, run_length
 

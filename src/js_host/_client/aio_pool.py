@@ -16,8 +16,8 @@ from .aio_threads import AsyncThreads
 from .channel import NotSent
 from .gate import in_course_of
 from .http import HttpLink
-from .lane import warn_of
-from .pool import ATTEMPTS, CONNECT_TIMEOUT, Pool
+from .lane import ATTEMPTS, CONNECT_TIMEOUT, warn_of
+from .pool import Pool
 from .routing import choose
 from .single_flight import SingleFlight
 

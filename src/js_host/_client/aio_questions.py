@@ -61,9 +61,11 @@ class AsyncPerformer:
     async def _answer(self, number: int, question: tuple[Any, Operation, list[Any]]) -> None:
         try:
             result, error = await _outcome(*question)
-        except asyncio.CancelledError as cancelled:
-            if self._is_open():  # its own, not ours
-                self._send(self._questions.fault(number, cancelled))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as raised:  # also a cancelling of its own: after ours, the call is not open any more
+            if self._is_open():
+                self._send(self._questions.fault(number, raised))
             raise
         if error is None:
             self._send(self._questions.answer(number, result))

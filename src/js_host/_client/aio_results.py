@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncio import _get_running_loop
 from collections import deque
 
-from ..exceptions import JSHostError
 from .aio_map import AsyncMap
 from .aio_rows import NO_ROW, RowSource
 from .aio_threads import AsyncThreads
@@ -83,7 +82,7 @@ class AsyncResults:
             return []
         try:
             return [await threads.call(job.name, row, job.timeout, job.decode, job.key)]
-        except JSHostError as error:
+        except Exception as error:
             return [Failed(error)]
 
     def close(self) -> None:

@@ -72,7 +72,7 @@ class RowSource:
                 if len(self._fed) >= self.room:
                     self._wanted = asyncio.get_running_loop().create_future()
                     await self._wanted
-        except (Exception, asyncio.CancelledError) as error:  # cancelled: not by us, whom `close` has told
+        except BaseException as error:  # cancelled, too: not by us, whom `close` has told
             self.error = error
         finally:
             self._is_fed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from .aio_calls import deadline_in, time_left
 from .http import HttpLink
 
 TYPE_CHECKING = False
@@ -28,7 +29,8 @@ class AsyncThreads:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> object:
         """Call a function and return its decoded result. A call that is cancelled goes on, unheard."""
-        return await asyncio.to_thread(self._link.call, name, value, timeout, decode, key)
+        deadline = deadline_in(timeout)  # the time that it takes to get a thread counts
+        return await asyncio.to_thread(lambda: self._link.call(name, value, time_left(deadline), decode, key))
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None

@@ -8,7 +8,7 @@ from time import monotonic
 from ..exceptions import ConnectionError, FunctionTimeout, JSHostError, WorkerDied
 from .bulk_connection import BulkConnection
 from .channel import GRACE
-from .pool import ATTEMPTS, CONNECT_TIMEOUT
+from .lane import ATTEMPTS, CONNECT_TIMEOUT
 from .routing import choose
 from .spin import Spinner
 from .window import Window

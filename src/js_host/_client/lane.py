@@ -27,6 +27,12 @@ if TYPE_CHECKING:
         def take_connection(self) -> int | None: ...
 
 
+#: How often a call is tried, if it did not run before.
+ATTEMPTS = 3
+
+#: How long to wait for a worker's handshake if the call itself has no limit, in seconds.
+CONNECT_TIMEOUT = 30.0
+
 #: A connection that was idle for longer than this is looked at before it is used, in seconds.
 CHECK_AFTER = 0.001
 

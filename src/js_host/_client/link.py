@@ -8,8 +8,8 @@ import stat
 from .._wire.handshake import NotUpgraded
 from .address import Address
 from .http import HttpLink
-from .lane import Lane
-from .pool import CONNECT_TIMEOUT, Pool
+from .lane import CONNECT_TIMEOUT, Lane
+from .pool import Pool
 from .sync import Connection
 
 #: A host that says that it has more workers is not believed.

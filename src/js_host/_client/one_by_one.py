@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..exceptions import JSHostError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -18,6 +16,6 @@ def one_by_one(call: Callable[..., object], rows: Iterable[object], job: Job) ->
     for row in rows:
         try:
             result = call(job.name, row, job.timeout, job.decode, job.key)
-        except JSHostError as error:
+        except Exception as error:
             result = job.on_error(error)
         yield result

@@ -9,7 +9,7 @@ from time import monotonic
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
 from .channel import NotSent
-from .lane import Lane
+from .lane import ATTEMPTS, CONNECT_TIMEOUT, Lane
 from .routing import choose
 from .spin import SPIN, can_spin
 from .sync import Connection
@@ -29,14 +29,8 @@ if TYPE_CHECKING:
     #: From the lane and the process id of a worker that was lost, to the error that says why; None if unknown.
     Explain = Callable[[Lane, int], JSHostError | None]
 
-#: How often a call is tried, if it did not run before.
-ATTEMPTS = 3
-
 #: How often a connection to a shared address is made anew to reach a worker that has none yet.
 RETRIES = 20
-
-#: How long to wait for a worker's handshake if the call itself has no limit, in seconds.
-CONNECT_TIMEOUT = 30.0
 
 
 class Pool:

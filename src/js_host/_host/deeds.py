@@ -61,10 +61,15 @@ def _try_to_spawn(keeper: Keeper, slot: WorkerSlot, place: WorkerSlot | Beside, 
 
 
 def _announce(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    _forget_trouble(keeper, slot)
+    keeper.say("info", slot, f"worker {slot.number} (pid {slot.pid}) is ready")
+
+
+def _forget_trouble(keeper: Keeper, slot: WorkerSlot) -> None:
+    """A worker is ready there. With the last one of them, the first start is over."""
     slot.deadline = slot.failure = None
     if all(slot.state == READY for slot in keeper.slots):
         keeper.first_start = False
-    keeper.say("info", slot, f"worker {slot.number} (pid {slot.pid}) is ready")
 
 
 def _end_now(keeper: Keeper, place: WorkerSlot | Beside, event: str, before: str) -> None:
@@ -115,7 +120,7 @@ def _rest(keeper: Keeper, place: Place, event: str, before: str) -> None:
 def _swap(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
     """The new worker gets the slot. It listens as soon as it is told to serve."""
     old = slot.hand_over()
-    slot.deadline = slot.failure = None
+    _forget_trouble(keeper, slot)
     if keeper.reload.state == lifecycle.HANDING_OVER:
         slot.generation += 1
         slot.budget = keeper.options.new_budget()

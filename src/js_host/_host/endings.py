@@ -119,7 +119,7 @@ def _verdict(
         return ("stopped" if killed == STOPPED else "killed"), killed, {}
     if status != UNKNOWN_STATUS and os.WIFSIGNALED(status):
         return _by_signal(os.WTERMSIG(status), lines, flags)
-    if "exit" in reports and reports["exit"].get("code") not in KNOWN_CODES:
+    if "exit" in reports and reports["exit"].get("code") not in list(KNOWN_CODES):
         return _by_exit(reports["exit"])
     if status == UNKNOWN_STATUS:
         return "lost", "ended, and another part of this program collected its exit status", {}

@@ -83,10 +83,9 @@ class Keeper:
     def ask_for_reports(self) -> int:
         """Ask every worker that serves what it does now. Returns a number that the answers reach."""
         self.survey += 1
-        if self.reload.state != lifecycle.HANDING_OVER:  # then the next word is "serve"
-            for slot in self.slots:
-                if slot.watch is not None and slot.ready:
-                    slot.watch.tell({"type": "report", "number": self.survey})
+        for slot in self.slots:
+            if slot.watch is not None and slot.ready:
+                slot.watch.tell({"type": "report", "number": self.survey})
         return self.survey
 
     def spawn_all(self) -> None:
@@ -115,13 +114,13 @@ class Keeper:
 
     def run(self, changed: threading.Condition) -> None:
         """Keep the workers until a wish to stop is done. Everything is closed when this returns."""
-        from js_host._host import endings, lines, start_story, watch  # noqa: F401  nothing is imported under the lock
-        from js_host._host.logs import LogForwarder
-        from js_host._host.runtime_dir import sweep
-
         self.changed = changed
-        self.logs = LogForwarder(handle=self.options.log)
         try:
+            from js_host._host import endings, lines, start_story, watch  # noqa: F401  nothing is imported under the lock
+            from js_host._host.logs import LogForwarder
+            from js_host._host.runtime_dir import sweep
+
+            self.logs = LogForwarder(handle=self.options.log)
             with changed:
                 for slot in self.slots:
                     self.attach(slot)

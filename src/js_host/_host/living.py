@@ -72,10 +72,13 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    for supervisor in _held:
+    """Not even the locks can be trusted: a program in C that forks (uWSGI) tells of it in the child only."""
+    for supervisor in _living:
         supervisor.disown()
+        supervisor.lock._at_fork_reinit()  # type: ignore[attr-defined]
     _living.clear()
-    _after_in_parent()
+    _held.clear()
+    _lock._at_fork_reinit()  # type: ignore[attr-defined]
 
 
 def _stop_all() -> None:

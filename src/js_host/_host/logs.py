@@ -77,9 +77,14 @@ class LogForwarder:
             thread.join(timeout)
 
     def _ensure_thread(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="js-host-logs", daemon=True)
-            self._thread.start()
+        if self._thread is not None:
+            return
+        thread = threading.Thread(target=self._run, name="js-host-logs", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return  # the system has no thread to spare: the lines wait for the next ones
+        self._thread = thread
 
     def _run(self) -> None:
         while batch := self._next_batch():

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Poller"]
 
+LONGEST_WAIT = 3_600_000
+"""Milliseconds. A longer wait is done in parts: the system takes no more than 24 days."""
+
 
 class Poller:
     """Descriptors to wait for. Used by one thread, save `wake`, and `close` in a forked child."""
@@ -36,9 +39,13 @@ class Poller:
         if self._handlers.pop(descriptor, None) is not None:
             self._poll.unregister(descriptor)
 
+    def mute(self, descriptor: int) -> None:
+        """Hear nothing of it until it is forgotten and watched again."""
+        self._poll.modify(descriptor, 0)
+
     def wait(self, patience: float | None) -> list[tuple[int, int]]:
-        """Wait for at most so many milliseconds, and return what happened, for `handle`."""
-        return self._poll.poll(patience)
+        """Wait for at most so many milliseconds, or an hour, and return what happened, for `handle`."""
+        return self._poll.poll(None if patience is None else min(patience, LONGEST_WAIT))
 
     def handle(self, happened: list[tuple[int, int]]) -> None:
         """Call the handlers. One may take away another's descriptor; and one that somebody closed is forgotten."""

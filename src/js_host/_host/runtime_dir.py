@@ -160,7 +160,10 @@ def sweep(parent: str) -> int:
 
 
 def _sweep_one(path: str) -> bool:
-    lock = _take_lock(path, create=False)
+    try:
+        lock = _take_lock(path, create=False)
+    except OSError:
+        return False  # nothing that a host has made, or there is no descriptor to look into it with
     if lock is None:
         # Either its owner lives, or it has no lock yet: one that is being made, or was left half
         # made. It is empty then; an owner whose directory we take away here makes another.

@@ -19,12 +19,15 @@ INTERVAL = 5.0
 """Seconds between the reports that workers are asked for, so that little is lost when one dies."""
 
 
-def add(one: Any, other: Any) -> Any:
-    """Add what has the same shape: numbers, and lists and dicts of them. What is no number adds nothing."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {name: add(one.get(name), other.get(name)) for name in {**one, **other}}
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [add(a, b) for a, b in zip(one, other, strict=True)]
+def add(one: Any, other: Any, levels: int = 8) -> Any:
+    """Add what has the same shape: numbers, and lists and dicts of them. What is no number adds nothing.
+
+    Below so many levels nothing is added: no worker counts like that, but functions could forge its numbers.
+    """
+    if isinstance(one, dict) and isinstance(other, dict) and levels:
+        return {name: add(one.get(name), other.get(name), levels - 1) for name in {**one, **other}}
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other) and levels:
+        return [add(a, b, levels - 1) for a, b in zip(one, other, strict=True)]
     if _is_number(one) and _is_number(other):
         return one + other
     return other if one is None else one

@@ -31,6 +31,6 @@ def _closer(poller: Poller, listener: Any) -> Any:
         except BlockingIOError:
             pass
         except OSError:  # out of descriptors, perhaps: callers wait for their deadline instead of us spinning
-            poller.forget(listener.fileno())
+            poller.mute(listener.fileno())
 
     return close_waiting

@@ -18,7 +18,7 @@ from js_host._host.worker_process import UNKNOWN_STATUS, WorkerProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 __all__ = ["WorkerWatch", "reached"]
@@ -27,7 +27,7 @@ CHUNK = 65536
 LAST_LINES = 100
 LONGEST_SHOWN = 2000
 LONGEST_MESSAGE = 16 * 1024 * 1024
-MOST_CHUNKS_AT_THE_END = 64  # a child that lives on may print for ever
+MOST_CHUNKS = 64  # a child that lives on may print for ever
 NO_SIGPIPE = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 FIRST_CHECK, LONGEST_CHECK, GRACE = 0.001, 0.05, 0.5
@@ -92,7 +92,7 @@ class WorkerWatch:
         """Read all that is left in the pipes of a process that has ended."""
         lines = []
         for stream in self.process.output:
-            for _ in range(MOST_CHUNKS_AT_THE_END):
+            for _ in range(MOST_CHUNKS):
                 more, open_still = self.read_output(stream)
                 lines += more
                 if not more or not open_still:
@@ -111,7 +111,7 @@ class WorkerWatch:
     def read_control(self, now: float) -> list[dict[str, Any]]:
         """Read what is there of the control channel. Returns its messages, each noted by type."""
         messages = []
-        while data := self._receive(now):
+        for data in self._chunks(now):
             *lines, self._buffer = (self._buffer + data).split(b"\n")
             messages += [message for line in lines if (message := _message(line))]
             if len(self._buffer) > LONGEST_MESSAGE:
@@ -119,6 +119,13 @@ class WorkerWatch:
         for message in messages:
             self.reports[message["type"]] = message
         return messages
+
+    def _chunks(self, now: float) -> Iterator[bytes]:
+        """What is there, but no more than one turn may take: functions could write there without an end."""
+        for _ in range(MOST_CHUNKS):
+            if not (data := self._receive(now)):
+                return
+            yield data
 
     def _receive(self, now: float) -> bytes:
         if self.closed_at is not None:

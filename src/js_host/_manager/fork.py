@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
     Thing = TypeVar("Thing", RawSocket, int, "tuple[int, int]")
 
-__all__ = ["close_held", "open_held"]
+__all__ = ["close_held", "no_fork", "open_held"]
 
-_lock = _thread.RLock()
+no_fork = _thread.RLock()
+"""`with no_fork:` nothing is forked meanwhile, so no child gets a copy of what is open in there only."""
+
 _held: set[RawSocket | int] = set()
 
 
 def open_held(make: Callable[[], Thing | None]) -> Thing | None:
     """Open something, unless `make` says None, and have it closed in every child that is forked from now on."""
-    with _lock:
+    with no_fork:
         made = make()
         if made is not None:
             _held.update(_parts(made))
@@ -34,7 +36,7 @@ def open_held(make: Callable[[], Thing | None]) -> Thing | None:
 
 def close_held(thing: RawSocket | int) -> None:
     """Close it."""
-    with _lock:
+    with no_fork:
         if thing in _held:
             _held.discard(thing)
             _close(thing)
@@ -55,8 +57,8 @@ def _after_in_child() -> None:
     for thing in _held:
         _close(thing)
     _held.clear()
-    _lock.release()
+    no_fork._at_fork_reinit()  # type: ignore[attr-defined]  # a fork by C (uWSGI) did not acquire it
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_in_child)
+    os.register_at_fork(before=no_fork.acquire, after_in_parent=no_fork.release, after_in_child=_after_in_child)

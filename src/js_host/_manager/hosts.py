@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNNING", "STARTING", "STOPPING", "ManagedHost", "in_thread"]
 
+NO_THREAD = "The system gives the manager no more threads. End some programs, or raise the limit (`ulimit -u`)."
+
 STARTING, RUNNING, STOPPING = "starting", "running", "stopping"
 
 
@@ -49,7 +51,10 @@ def in_thread(
 
     import threading
 
-    threading.Thread(target=run, name="js-host-manager-work", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="js-host-manager-work", daemon=True).start()
+    except RuntimeError:
+        post(lambda: then(None, StartError(NO_THREAD)))
 
 
 class ManagedHost:

@@ -14,7 +14,7 @@ import sys
 from time import monotonic
 
 from js_host._host.sockets import RawSocket
-from js_host._manager.fork import close_held, open_held
+from js_host._manager.fork import close_held, no_fork, open_held
 from js_host._manager.logfile import manager_log_path, open_private
 from js_host._manager.place import Place, manager_environment
 from js_host.exceptions import StartError
@@ -47,7 +47,8 @@ def spawn_manager(place: Place, listener: RawSocket, lock: int, deadline: float)
     hearing, saying = pipe
     try:
         try:
-            child = _spawn(place, [listener.fileno(), lock, saying])
+            with no_fork:
+                child = _spawn(place, [listener.fileno(), lock, saying])
         finally:
             close_held(saying)
         try:

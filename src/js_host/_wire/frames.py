@@ -21,6 +21,8 @@ HEADER = Struct("<IIBBHI")
 HEADER_SIZE = HEADER.size
 MAX_ID = 0xFFFF_FFFF
 MAX_LENGTH = 0xFFFF_FFFF
+#: How deeply the lists and dicts of a value may be nested.
+MAX_DEPTH = 500
 
 HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS, ASK, ANSWER, FAULT = range(14)
 
@@ -32,9 +34,9 @@ STREAM = 2
 PATIENT = 4
 
 #: How many bytes of a stream may be on their way before the client gives credit for more.
-STREAM_WINDOW = 512 * 1024
+STREAM_WINDOW = 2 * 1024 * 1024
 #: What a part of a stream takes of that at least.
-LEAST_COST = 16 * 1024
+LEAST_COST = 64 * 1024
 
 #: What one read takes at most, unless a larger frame is being filled.
 READ_SIZE = 256 * 1024

@@ -52,17 +52,17 @@ def _text_of(result: bytes) -> str:
         ) from None
 
 
-def typed(kind: Any) -> Decoder:
+def typed(kind: Any, function: str = "the function") -> Decoder:
     """A decoder into `kind`: any type that msgspec knows, a pydantic model, or what an attrs class or dataclass says.
 
-    The decoder raises UnexpectedResponse, naming the field, for a result that does not fit.
+    The decoder raises UnexpectedResponse, naming `function` and the field, for a result that does not fit.
     """
     if hasattr(kind, "__get_pydantic_core_schema__"):
-        return _pydantic(kind)
-    return _msgspec(kind)
+        return _pydantic(kind, function)
+    return _msgspec(kind, function)
 
 
-def _msgspec(kind: Any) -> Decoder:
+def _msgspec(kind: Any, function: str) -> Decoder:
     from_json = msgspec.json.Decoder(kind).decode
 
     def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:
@@ -70,7 +70,7 @@ def _msgspec(kind: Any) -> Decoder:
             if attachments is None:
                 return from_json(body)
         except msgspec.ValidationError as error:
-            raise _mismatch(kind, error) from None
+            raise _mismatch(function, kind, error) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             pass  # lone surrogates, most likely: see values.py
         return convert(decode(body, attachments))
@@ -79,12 +79,12 @@ def _msgspec(kind: Any) -> Decoder:
         try:
             return msgspec.convert(value, kind, str_keys=True)
         except msgspec.ValidationError as error:
-            raise _mismatch(kind, error) from None
+            raise _mismatch(function, kind, error) from None
 
     return decode_typed
 
 
-def _pydantic(kind: Any) -> Decoder:
+def _pydantic(kind: Any, function: str) -> Decoder:
     from pydantic import TypeAdapter, ValidationError
 
     adapter = TypeAdapter(kind)
@@ -95,11 +95,11 @@ def _pydantic(kind: Any) -> Decoder:
                 return adapter.validate_json(bytes(body))
             return adapter.validate_python(decode(body, attachments))
         except ValidationError as error:
-            raise _mismatch(kind, error) from None
+            raise _mismatch(function, kind, error) from None
 
     return decode_typed
 
 
-def _mismatch(kind: Any, error: Exception) -> UnexpectedResponse:
-    name = getattr(kind, "__name__", kind)
-    return UnexpectedResponse(f"The result does not fit returns={name}: {error}")
+def _mismatch(function: str, kind: Any, error: Exception) -> UnexpectedResponse:
+    name = kind.__name__ if isinstance(kind, type) else kind
+    return UnexpectedResponse(f"{function}: the result does not fit returns={name}: {error}")

@@ -16,8 +16,10 @@ from enum import Enum
 from pathlib import PurePath
 from uuid import UUID
 
+from msgspec import UNSET
+
 from ..exceptions import UnexpectedResponse, ValueNotSupported
-from .values import MAX_DEPTH
+from .frames import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,7 +199,7 @@ def _float(_: _Encoder, value: float) -> Json:
 
 
 def _date(encoder: _Encoder, value: datetime) -> Json:
-    if value.tzinfo is None:
+    if value.utcoffset() is None:
         raise ValueNotSupported(
             f"{encoder._where()} is {value!r}, a datetime without a time zone: which moment it means is "
             "not known. Give it one (`value.replace(tzinfo=UTC)`), or pass `value.isoformat()`."
@@ -209,6 +211,8 @@ def _bytes(encoder: _Encoder, value: Buffer) -> Json:
     data = value
     if isinstance(value, memoryview):
         data = value.cast("B") if value.c_contiguous else value.tobytes()
+    elif isinstance(value, bytearray):
+        data = bytes(value)  # it may be another length before it is sent, and the frames after it would be lost
     return _tag("bytes", encoder.attach(data))
 
 
@@ -216,7 +220,7 @@ def _array(encoder: _Encoder, value: array.array[int] | array.array[float]) -> J
     kind = _ARRAY_KINDS.get(value.typecode)
     if kind is None:
         raise ValueNotSupported(f"{encoder._where()} is an array of {value.typecode!r}; JavaScript has no such array.")
-    return _tag("array", kind, [len(value)], encoder.attach(memoryview(value).cast("B")))
+    return _tag("array", kind, [len(value)], encoder.attach(value.tobytes()))
 
 
 _CONVERTERS: dict[type, Converter] = {
@@ -272,16 +276,30 @@ def _fields(value: object) -> Mapping[object, object] | None:
     if isinstance(value, type):
         return None
     kind = type(value)
-    for attribute in ("__struct_fields__", "__dataclass_fields__"):
-        names = getattr(kind, attribute, None)
-        if names is not None:
-            return {name: getattr(value, name) for name in names if hasattr(value, name)}
+    if hasattr(kind, "__struct_fields__"):
+        return _struct_fields(value)
+    if hasattr(kind, "__dataclass_fields__"):
+        from dataclasses import fields  # late: who has such a value has loaded it
+
+        names = [field.name for field in fields(value)]  # type: ignore[arg-type]
+        return {name: getattr(value, name) for name in names if hasattr(value, name)}
     attrs = getattr(kind, "__attrs_attrs__", None)
     if attrs is not None:
         return {attribute.name: getattr(value, attribute.name) for attribute in attrs}
     if hasattr(kind, "__pydantic_serializer__") and hasattr(value, "model_dump"):
         return value.model_dump()  # type: ignore[no-any-return]
     return None
+
+
+def _struct_fields(value: Any) -> dict[object, object]:
+    """The fields of a Struct as msgspec writes and reads them: with their names there, and its tag."""
+    config = value.__struct_config__
+    out = {} if config.tag is None else {config.tag_field: config.tag}
+    for name, attribute in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True):
+        item = getattr(value, attribute, UNSET)
+        if item is not UNSET:
+            out[name] = item
+    return out
 
 
 def _numpy_converter(value: object) -> Converter | None:

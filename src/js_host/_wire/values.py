@@ -11,6 +11,8 @@ from itertools import chain
 
 import msgspec
 
+from .frames import MAX_DEPTH
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from .rich import Attachments
 
     Encoded = tuple[bytes, Attachments | None]
-
-#: How deeply lists and dicts may be nested.
-MAX_DEPTH = 500
 
 #: So many levels are looked at before the encoder is asked whether there is an end to them.
 SHALLOW = 2

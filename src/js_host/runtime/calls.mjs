@@ -206,6 +206,7 @@ export class Calls {
       return this.refuseWith(id, describeRefused(error))
     }
     this.connection.write(frame)
+    if (Array.isArray(frame)) this.connection.flush() // before functions that run next change the memory
   }
 
   /**

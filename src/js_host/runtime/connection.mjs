@@ -156,17 +156,11 @@ export class Connection {
     this.leave(byeFrame({ reason: 'refused', message: silent ? NO_TOKEN : WRONG_TOKEN }))
   }
 
-  /** @param {Uint8Array | Uint8Array[]} frame one buffer, or parts of which the program may change some after this */
+  /** @param {Uint8Array | Uint8Array[]} frame */
   write (frame) {
-    if (Array.isArray(frame)) return this.writeParts(frame)
-    this.out.push(frame)
+    if (Array.isArray(frame)) for (const part of frame) this.out.push(part)
+    else this.out.push(frame)
     this.scheduleFlush()
-  }
-
-  /** @param {Uint8Array[]} parts */
-  writeParts (parts) {
-    for (const part of parts) this.out.push(part)
-    this.flush()
   }
 
   scheduleFlush () {

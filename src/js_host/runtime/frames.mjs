@@ -26,8 +26,8 @@ export const STREAM = 2
 export const PATIENT = 4
 
 /** How many bytes of a stream's parts may be on their way to who reads them, and what a part counts for at least. */
-export const WINDOW = 524_288
-export const LEAST_COST = 16_384
+export const WINDOW = 2_097_152
+export const LEAST_COST = 65_536
 
 /** What one read takes at most, unless a larger frame is being filled. */
 export const READ_SIZE = 64 * 1024

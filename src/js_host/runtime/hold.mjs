@@ -7,17 +7,21 @@ let held
 
 /**
  * @param {number} control
- * @returns {Promise<{type: string}[]>} the word, and what was said with it
+ * @returns {Promise<{type: string}[]>} the word, and what was said before and with it
  */
 export function wordToServe (control) {
+  /** @type {{type: string}[]} */
+  const said = []
   return new Promise((resolve) => {
     held = new net.Socket({ fd: control, readable: true, writable: false })
     held.on('error', leave).on('end', leave)
-    held.once('data', (/** @type {Buffer} */ bytes) => {
+    held.on('data', (/** @type {Buffer} */ bytes) => {
+      said.push(...String(bytes).trim().split('\n').map((line) => JSON.parse(line)))
+      if (!said.some(({ type }) => type === 'serve')) return
       held._read = () => {} // from here on the watchdog reads; `pause()` alone would go on, and keep what it gets
       held._handle.readStop()
       held.unref()
-      resolve(String(bytes).trim().split('\n').map((line) => JSON.parse(line)))
+      resolve(said)
     })
   })
 }

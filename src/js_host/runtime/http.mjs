@@ -40,10 +40,13 @@ const HANDSHAKE_TIMEOUT = 5000
 
 const PATIENCE = 1000 // ms
 
+/** How long a server that drains goes on serving its idle connections, in ms: on each, a request may be under way. */
+const LINGER = 100
+
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** @typedef {{guard: Guard, running: Set<Response>, calls: Set<Call>, closing: boolean, onIdle: () => void}} State */
+/** @typedef {{guard: Guard, running: Set<Response>, calls: Set<Call>, draining: boolean, onAnswered: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -63,7 +66,7 @@ const states = new WeakMap()
  */
 export function createHttpServer (worker, { onUpgrade, guard = new Guard(worker.host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
-  const state = { guard, running: new Set(), calls: new Set(), closing: false, onIdle: () => {} }
+  const state = { guard, running: new Set(), calls: new Set(), draining: false, onAnswered: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(worker, state, req, res) }
   states.set(server, state)
   server.timeout = 0
@@ -87,23 +90,26 @@ function createTlsServer (tls, limits) {
 }
 
 /**
- * Answers what runs, refuses what still comes, and resolves when nothing runs any more.
+ * Answers what runs and what still comes, each as the last on its connection; resolves when nothing runs or comes any more.
  * @param {import('node:http').Server} server
  * @param {number} [time] how long that may take, in ms; 0 is as long as it likes
  * @returns {Promise<void>}
  */
 export function drainHttpServer (server, time = 0) {
   const state = /** @type {State} */ (states.get(server))
-  state.closing = true
+  state.draining = true
   if (server.listening) server.close()
-  server.closeIdleConnections()
   if (time > 0) setTimeout(() => { for (const call of state.calls) call.abort(outOfTime()) }, noticeTime(time)).unref()
   return new Promise((resolve) => {
-    state.onIdle = () => {
-      server.closeAllConnections() // those on which nothing was ever asked
-      resolve()
-    }
-    if (state.running.size === 0) state.onIdle()
+    setTimeout(() => {
+      server.closeIdleConnections()
+      state.onAnswered = () => {
+        if (state.running.size > 0) return
+        server.closeAllConnections() // those on which nothing was ever asked
+        resolve()
+      }
+      state.onAnswered()
+    }, LINGER)
   })
 }
 
@@ -115,12 +121,12 @@ export function drainHttpServer (server, time = 0) {
  */
 async function handle (worker, state, req, res) {
   state.running.add(res)
-  const over = () => { if (state.running.delete(res) && state.running.size === 0) state.onIdle() }
+  const over = () => { if (state.running.delete(res)) state.onAnswered() }
   res.once('close', over)
   const found = await answerTo(worker, state, req, res).catch(failure)
   if (req.socket.destroyed) return over() // before Node 24, an answer that waits behind another is not closed with its connection
   // A caller that waits for "continue" and got an answer instead: what follows on this connection can not be told.
-  if (state.closing || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
+  if (state.draining || (req.headers.expect && !req.complete)) found.headers.connection = 'close'
   const { status, type, body, headers } = found
   res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff', ...headers })
   res.end(body)
@@ -166,13 +172,13 @@ async function answerTo (worker, state, req, res) {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, '{"status":"ok"}')
   }
-  if (state.closing) throw new Refusal(503, 'The host is stopping. Nothing was run.')
   if (path === '/status') {
     allow(req, 'GET', 'HEAD')
     return answer(200, JSON_TYPE, JSON.stringify(worker.status()))
   }
   if (path === '/ready') {
     allow(req, 'GET', 'HEAD')
+    if (state.draining) throw new Refusal(503, 'The host is stopping.')
     return answer(200, JSON_TYPE, '{"status":"ready"}')
   }
   if (path.startsWith('/function/')) {

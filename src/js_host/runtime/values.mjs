@@ -16,7 +16,7 @@ const LONG_TEXT = 8192
 
 /**
  * Below this size, in bytes, attachments are copied: it is no slower than to write them one by one, and what they are views of may be
- * changed before they are written. Larger ones are written at once.
+ * changed before they are written. Larger results are written at once, and a stream must leave its larger parts alone.
  */
 const MOST_COPIED = 16 * 1024
 

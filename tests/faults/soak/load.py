@@ -30,14 +30,14 @@ FAIR_COUNTS = {"answered": {1}, "did-not-run": {0}, "may-have-run": {0, 1}}
 class Tally:
     """What came of all calls. Safe in threads.
 
-    `notes` is the file in which JavaScript notes that it ran; what the callers were told of it is kept in another.
+    `notes` is the file in which JavaScript notes that it ran; what the callers were told of it is kept in another,
+    which is open all the time: descriptors run out on purpose.
     """
 
     def __init__(self, notes: Path) -> None:
         self.notes = notes
         self.notes.touch()
-        self.told = notes.with_name("told")
-        self.told.touch()
+        self.told = notes.with_name("told").open("w+")
         self.lock = threading.Lock()
         self.answers = 0
         self.errors: collections.Counter[str] = collections.Counter()
@@ -68,13 +68,14 @@ class Tally:
 
     def tell(self, number: int, outcome: str) -> None:
         """A note was answered, has failed without having run, or may have run."""
-        with self.lock, self.told.open("a") as file:  # not in memory, whose growth is measured
-            file.write(f"{number} {outcome}\n")
+        with self.lock:  # not in memory, whose growth is measured
+            self.told.write(f"{number} {outcome}\n")
 
     def check_notes(self) -> None:
         """Compare what JavaScript wrote down with what the callers were told."""
         written = collections.Counter(self.notes.read_text().split())
-        for line in self.told.read_text().splitlines():
+        self.told.seek(0)
+        for line in self.told:
             number, outcome = line.split()
             self.checked += 1
             if written[number] not in FAIR_COUNTS[outcome]:

@@ -88,9 +88,9 @@ class Soak:
         return thread
 
     def make_trouble(self, trouble: Trouble, measure: Measure) -> None:
-        """One fault after the other, and a sample before each."""
+        """One fault after the other, and a sample before each. The first comes when all that is loaded once has been."""
         began = time.monotonic()
-        number = 0
+        number = 1
         while (now := time.monotonic() - began) < self.seconds:
             measure.add(now)
             time.sleep(max(0.0, number * EVERY - now))
