@@ -119,6 +119,18 @@ def test_an_exception_that_comes_back_is_the_cause_of_the_error(host: JSHost, na
     assert "in f\n    raise error" in story
 
 
+def test_an_exception_that_is_over_the_limit_is_told_by_its_beginning(nothing_left: Any) -> None:
+    def fails() -> None:
+        raise ValueError("\x00" * 50_000)
+
+    with JSHost(nothing_left.config(CONFIG.replace("port: 0", "port: 0, requestDataLimit: 20000"))) as host:
+        name, message, is_error, _ = host.function("caught")(f=fails)
+        assert (name, message[:100], is_error) == ("ValueError", "\x00" * 100, True)
+        with pytest.raises(FunctionError) as caught:
+            host.function("through")(f=fails)
+        assert isinstance(caught.value.__cause__, ValueError)
+
+
 def test_an_error_of_javascripts_own_has_none_of_ours_as_its_cause(host: JSHost) -> None:
     with pytest.raises(FunctionError, match="mine") as caught:
         host.function("own")(f=fail)

@@ -39,3 +39,14 @@ test('a generator may yield one buffer again and again, where its parts are smal
   for (const n of [1, 2, 3]) assert.deepEqual((await client.next()).attachments, [Buffer.alloc(4096, n)])
   assert.equal((await client.next()).kind, END)
 })
+
+test('a part of a stream whose memory is gone before it is sent ends its connection, and nothing else', async (t) => {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 3 })
+  const parts = async function * () { yield new Uint8Array(memory.buffer, 0, 100_000); memory.grow(1); yield 1 }
+  const { connect, worker } = await serve(t, { parts, echo: (data) => data })
+  const [client, other] = [await connect(), await connect()]
+  client.send(call(1, 'parts', null, { flags: STREAM }))
+  await client.closed
+  assert.match(worker.host.logger.records[0][1], /gone before they were sent.*detached/)
+  assert.equal((await other.ask('echo', 1)).value, 1)
+})

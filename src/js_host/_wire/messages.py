@@ -139,13 +139,20 @@ def read_log(body: Buffer) -> str:
         raise UnexpectedResponse(f"A message came in that is not understood: {error}.") from None
 
 
-def fault_frame(id: int, question: int, error: BaseException) -> bytes:
-    """The answer to a question of call `id` that raised: what JavaScript is to throw."""
+LARGEST_SHARE = 20
+"""The part of the limit, in characters, for each text of a FAULT that is over it: JSON has up to six bytes for one."""
+
+
+def fault_frame(id: int, question: int, error: BaseException, limit: int) -> bytes:
+    """The answer to a question of call `id` that raised: what JavaScript is to throw, or its beginning."""
     import traceback  # late: most programs never need it
 
     stack = "".join(traceback.format_exception(error)).rstrip()
-    says = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
-    body = msgspec.json.encode({key: text.encode("utf-8", "replace").decode() for key, text in says.items()})
+    texts = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
+    says = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
+    body = msgspec.json.encode(says)
+    if len(body) > limit:
+        body = msgspec.json.encode({key: text[: limit // LARGEST_SHARE] for key, text in says.items()})
     return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
 
 

@@ -70,7 +70,7 @@ class Questions:
         if len(self.faults) >= MAX_FAULTS:
             del self.faults[next(iter(self.faults))]
         self.faults[question] = error
-        return [fault_frame(self.id, question, error)]
+        return [fault_frame(self.id, question, error, self.limit)]
 
     def error(self, body: Buffer, function: str) -> JSHostError:
         """The exception that the call's ERROR stands for; its cause is ours, if that came back."""

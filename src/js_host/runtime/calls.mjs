@@ -69,7 +69,7 @@ export class Calls {
     if (worker.host.metrics !== null) worker.host.metrics.began(call, this.connection.arrival)
     worker.begin(call)
     try {
-      value = entry.goesOn ? worker.attribution.within(call, () => entry.run(worker.host, data, call)) : entry.run(worker.host, data, call)
+      value = worker.attribution.scope(call, entry.goesOn).runInAsyncScope(entry.run, entry, worker.host, data, call)
       isLater = value !== null && typeof value === 'object' && typeof value.then === 'function'
     } catch (error) {
       worker.pause()

@@ -177,12 +177,21 @@ export class Connection {
     this.out = []
     this.flushed = performance.now()
     if (out.length === 1) socket.write(out[0])
-    else {
-      socket.cork()
-      for (const part of out) socket.write(part)
-      socket.uncork()
-    }
+    else this.writeAll(out)
     if (socket.writableLength > 0 && !this.unsent) this.watchUnsent()
+  }
+
+  /** @param {Uint8Array[]} parts */
+  writeAll (parts) {
+    const { socket } = this
+    socket.cork()
+    try {
+      for (const part of parts) socket.write(part)
+    } catch (error) {
+      this.worker.host.logger.error('A connection is closed: bytes that a function gave were gone before they were sent.', error)
+      socket.destroy()
+    }
+    socket.uncork()
   }
 
   /** Part of a frame waits to be sent: until it is, the watchdog must not write on this socket. */
