@@ -41,8 +41,7 @@ test('one whose descriptor is closed, and whose end is still to be told, takes n
   await until(() => worker.connections.size === 0)
 })
 
-test('calls without a deadline are counted as long as they wait', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] }) // none of a minute is left behind
+test('calls without a deadline are counted as long as they wait', async () => {
   const worker = new Worker(await hostOf({ functions: {} }))
   const [endless, other] = [new Call(1, 'f', 0), new Call(2, 'f', performance.now() + 60_000, 60_000)]
   for (const call of [endless, other]) worker.wait(call, () => {})
@@ -51,6 +50,7 @@ test('calls without a deadline are counted as long as they wait', async (t) => {
   for (const call of [endless, other, endless]) worker.done(call)
   assert.equal(worker.cells[ENDLESS], 0)
   worker.wait(other, () => {})
+  clearTimeout(worker.waiting.get(other))
   other.deadline = 0 // a stream whose reader takes its time
   worker.due(other, () => {})
   assert.equal(worker.cells[ENDLESS], 1)

@@ -40,13 +40,13 @@ const HANDSHAKE_TIMEOUT = 5000
 
 const PATIENCE = 1000 // ms
 
-/** How long a server that drains goes on serving its idle connections, in ms: on each, a request may be under way. */
-const LINGER = 100
+/** How long a server that drains goes on serving idle connections, in ms: on each, a request may be under way. */
+const LINGER = 1000
 
 const TEXT = 'text/plain; charset=utf-8'
 const JSON_TYPE = 'application/json'
 
-/** @typedef {{guard: Guard, running: Set<Response>, calls: Set<Call>, draining: boolean, onAnswered: () => void}} State */
+/** @typedef {{guard: Guard, open: number, running: Set<Response>, calls: Set<Call>, draining: boolean, onLess: () => void}} State */
 
 /** @type {WeakMap<import('node:http').Server, State>} */
 const states = new WeakMap()
@@ -66,10 +66,14 @@ const states = new WeakMap()
  */
 export function createHttpServer (worker, { onUpgrade, guard = new Guard(worker.host), tls = null, limits = {} } = {}) {
   const server = tls === null ? createServer({ ...LIMITS, ...limits }) : createTlsServer(tls, { ...LIMITS, ...limits })
-  const state = { guard, running: new Set(), calls: new Set(), draining: false, onAnswered: () => {} }
+  const state = { guard, open: 0, running: new Set(), calls: new Set(), draining: false, onLess: () => {} }
   const listener = (/** @type {Request} */ req, /** @type {Response} */ res) => { handle(worker, state, req, res) }
   states.set(server, state)
   server.timeout = 0
+  server.on('connection', (socket) => {
+    state.open++
+    socket.once('close', () => { state.open--; state.onLess() })
+  })
   server.maxHeadersCount = MAX_HEADERS
   server.maxRequestsPerSocket = MAX_REQUESTS
   server.on('request', listener)
@@ -101,15 +105,18 @@ export function drainHttpServer (server, time = 0) {
   if (server.listening) server.close()
   if (time > 0) setTimeout(() => { for (const call of state.calls) call.abort(outOfTime()) }, noticeTime(time)).unref()
   return new Promise((resolve) => {
+    let lingering = true
+    state.onLess = () => {
+      if (state.running.size > 0 || (lingering && state.open > 0)) return
+      server.closeAllConnections() // those on which nothing was ever asked
+      resolve()
+    }
     setTimeout(() => {
+      lingering = false
       server.closeIdleConnections()
-      state.onAnswered = () => {
-        if (state.running.size > 0) return
-        server.closeAllConnections() // those on which nothing was ever asked
-        resolve()
-      }
-      state.onAnswered()
-    }, LINGER)
+      state.onLess()
+    }, LINGER).unref()
+    state.onLess()
   })
 }
 
@@ -121,7 +128,7 @@ export function drainHttpServer (server, time = 0) {
  */
 async function handle (worker, state, req, res) {
   state.running.add(res)
-  const over = () => { if (state.running.delete(res)) state.onAnswered() }
+  const over = () => { if (state.running.delete(res)) state.onLess() }
   res.once('close', over)
   const found = await answerTo(worker, state, req, res).catch(failure)
   if (req.socket.destroyed) return over() // before Node 24, an answer that waits behind another is not closed with its connection
