@@ -18,14 +18,19 @@ def executed(directory: Path) -> Counter[str]:
     return Counter((directory / "ran").read_text().split())
 
 
-def test_both_ways_of_calling_reach_both_hosts(load: Any, two_hosts: list[Any], wait_for: Any) -> None:
+def test_both_ways_of_calling_reach_both_hosts(load: Any, proxy: Any, two_hosts: list[Any], wait_for: Any) -> None:
     hosts = {one.process.pid for one in two_hosts}
+    found = set()
 
-    def all_are_used() -> bool:
-        return all({host for _, id, host in load.answered if id.startswith(way)} == hosts for way in WAYS)
+    def programs_reach_both() -> bool:
+        """Frames have connections that are kept, so each program stays with the host that it was given."""
+        with JSHost(root_url=proxy.url) as program:
+            found.add(program.function("count")("a new program")["host"])
+        return found == hosts
 
     with load:
-        wait_for(all_are_used, 20)
+        wait_for(lambda: {host for _, id, host in load.answered if id.startswith("http")} == hosts, 20)
+        wait_for(programs_reach_both, 20)
     assert load.failed == []
 
 
