@@ -116,6 +116,7 @@ class TestDataOfACall:
             ("a=[1, 2]", [1, 2]),
             ("a=x=y", "x=y"),
             ("a=", ""),
+            ("a=\udcff", "\udcff"),
         ],
     )
     def test_a_value_is_json_where_it_reads_as_json_and_text_elsewhere(self, pair: str, value: object) -> None:

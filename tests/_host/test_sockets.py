@@ -323,6 +323,8 @@ def test_a_taken_port_names_its_owner(nothing_left: Any) -> None:
     [
         ("203.0.113.7", "not one of this machine's"),
         ("no.such.host.invalid", "that is no address of this machine"),
+        ("a" * 70, "that is no address of this machine"),
+        ("\udcff", "that is no address of this machine"),
     ],
 )
 def test_a_wrong_address_is_a_clear_error(address: str, said: str, nothing_left: Any) -> None:

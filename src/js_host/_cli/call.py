@@ -55,7 +55,7 @@ def read_json(text: str) -> object:
 
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:  # bytes that are no UTF-8
         raise ConfigError(f"--json is not JSON: {error}. Names and texts need double quotes inside it.") from None
 
 

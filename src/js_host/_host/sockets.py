@@ -100,10 +100,9 @@ def listen_tcp(address: str, port: int) -> RawSocket:
         family, kind, protocol, _, target = _socket.getaddrinfo(
             address, port, 0, _socket.SOCK_STREAM, 0, _socket.AI_PASSIVE
         )[0]
-    except OSError as error:
-        raise StartError(
-            f"Can not listen on {address!r}: that is no address of this machine ({error.strerror})."
-        ) from None
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it can not be a name"
+        raise StartError(f"Can not listen on {address!r}: that is no address of this machine ({why}).") from None
     listener = RawSocket(family, kind, protocol)
     try:
         listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
