@@ -159,12 +159,14 @@ class AsyncCall(Pending):
 
     def result(self, connection: AsyncConnection, body: Buffer, attachments: Sequence[bytes] | None = None) -> None:
         """It has ended well."""
-        connection.finish(self)
         if not self.future.done():
             try:
                 self.future.set_result(self._decode(body, attachments))
+            except StopIteration as error:
+                self.future.set_exception(_not_to_be_raised(error))
             except Exception as error:
                 self.future.set_exception(error)
+        connection.finish(self)
 
     def renew(self, loop: AbstractEventLoop) -> None:
         """Wait again, for the answer of another worker. The time that was waited counts."""
@@ -210,6 +212,13 @@ class Greeting(Pending):
         """The connection is lost."""
         if not self.future.done():
             self.future.set_exception(error)
+
+
+def _not_to_be_raised(error: StopIteration) -> RuntimeError:
+    """What stands for it in a Future, which can not raise it: what Python makes of it in a coroutine."""
+    other = RuntimeError("what the result is made into raised StopIteration")
+    other.__cause__ = error
+    return other
 
 
 def unsent() -> NotSent:

@@ -123,12 +123,12 @@ class Row(Pending):
 
     def result(self, connection: AsyncConnection, body: Buffer, attachments: Sequence[bytes] | None = None) -> None:
         """It has ended well."""
-        connection.finish(self)
-        self._leave(len(body))
         try:
             self._map.done[self.turn] = self._map.job.decode(body, attachments)
         except Exception as error:
             self._map.done[self.turn] = Failed(error)
+        connection.finish(self)
+        self._leave(len(body))
         self._map.wake()
 
     def failed(self, error: JSHostError) -> None:
