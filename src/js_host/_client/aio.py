@@ -19,7 +19,7 @@ from .._wire.messages import read_bye, read_log
 from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
 from .aio_calls import Pending, closed, lost, unsent
 from .aio_turning import Turning
-from .channel import GRACE, MAX_HELLO
+from .channel import GRACE, MAX_HELLO, NO_SIGPIPE
 from .outgoing import grouped
 from .sync import SMALL
 
@@ -251,7 +251,7 @@ class AsyncConnection:
         length = len(data)
         while True:
             try:
-                sent = self._socket.send(data)
+                sent = self._socket.send(data, NO_SIGPIPE)
             except BlockingIOError:
                 return data
             except OSError as error:

@@ -7,7 +7,7 @@ from time import monotonic
 from .._wire.answers import AnswerReader
 from .._wire.messages import read_hello
 from ..exceptions import WorkerDied
-from .channel import MAX_HELLO
+from .channel import MAX_HELLO, NO_SIGPIPE
 from .lane import warn_of
 from .outgoing import Outgoing
 
@@ -97,7 +97,7 @@ class BulkConnection:
         outgoing = self.outgoing
         try:
             while outgoing.next:
-                outgoing.sent(self._socket.send(outgoing.next))
+                outgoing.sent(self._socket.send(outgoing.next, NO_SIGPIPE))
         except BlockingIOError:
             pass
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
 GRACE = 0.6
 
+#: For what is sent: SIGPIPE ends programs that let it, and an error says the same.
+NO_SIGPIPE = getattr(_socket, "MSG_NOSIGNAL", 0)
+
 #: How many buffers one `sendmsg` takes on every system.
 MAX_PARTS = 1000
 
@@ -106,7 +109,7 @@ class Channel:
         """Send all parts. A frame that did not leave whole never runs, whatever the reason."""
         try:
             if len(parts) == 1:
-                self._socket.sendall(parts[0])
+                self._socket.sendall(parts[0], NO_SIGPIPE)
             else:
                 self._send_parts(parts)
         except BlockingIOError:
@@ -119,10 +122,10 @@ class Channel:
     def _send_parts(self, parts: Sequence[Buffer]) -> None:
         for start in range(0, len(parts), MAX_PARTS):
             group = parts[start : start + MAX_PARTS]
-            sent = self._socket.sendmsg(group)
+            sent = self._socket.sendmsg(group, (), NO_SIGPIPE)
             for part in group:
                 if sent < len(part):
-                    self._socket.sendall(memoryview(part)[sent:] if sent else part)
+                    self._socket.sendall(memoryview(part)[sent:] if sent else part, NO_SIGPIPE)
                 sent = max(sent - len(part), 0)
 
     def _read_frame(self, deadline: float | None, received: int = 0) -> Frame:

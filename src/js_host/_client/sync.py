@@ -39,7 +39,7 @@ from ..exceptions import (
 )
 from .access import tls_hint
 from .address import Address
-from .channel import LONGEST, Channel, NotSent, deadline_in, time_left
+from .channel import LONGEST, NO_SIGPIPE, Channel, NotSent, deadline_in, time_left
 from .spin import SPIN
 
 TYPE_CHECKING = False
@@ -135,7 +135,7 @@ class Connection(Channel):
         secure.shake_hands(lambda: self._limit_waits(time_left(deadline)))
 
     def _upgrade(self, address: Address, deadline: float) -> None:
-        self._socket.sendall(upgrade_request(address.authority))
+        self._socket.sendall(upgrade_request(address.authority), NO_SIGPIPE)
         received = b""
         while (rest := upgrade_answer(received)) is None:
             self._limit_waits(time_left(deadline))

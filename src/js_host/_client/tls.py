@@ -68,17 +68,17 @@ class TlsSocket:
             except ssl.SSLZeroReturnError:
                 return 0
 
-    def sendall(self, data: Buffer) -> None:
+    def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all bytes."""
         view = memoryview(data).cast("B")
         for start in range(0, len(view), CHUNK):
             self._tls.write(view[start : start + CHUNK])
-            self._flush()
+            self._flush(flags)
 
-    def sendmsg(self, parts: Sequence[Buffer]) -> int:
+    def sendmsg(self, parts: Sequence[Buffer], ancillary: Sequence[object] = (), flags: int = 0) -> int:
         """Send all bytes of all parts. Returns how many they were."""
         for part in parts:
-            self.sendall(part)
+            self.sendall(part, flags)
         return sum(map(len, parts))
 
     def setsockopt(self, level: int, name: int, value: int | bytes) -> None:
@@ -96,7 +96,7 @@ class TlsSocket:
         self._incoming.write(data)
         return bool(data)
 
-    def _flush(self) -> None:
+    def _flush(self, flags: int = 0) -> None:
         data = self._outgoing.read()
         if data:
-            self._raw.sendall(data)
+            self._raw.sendall(data, flags)
