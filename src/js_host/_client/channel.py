@@ -75,6 +75,7 @@ class Channel:
         self.spinner = Spinner(spin)
         #: Whether to poll for the next answer.
         self.spins = False
+        #: When it was taken for a call, or given back.
         self.last_used = 0.0
         #: What the program is to be warned of, and was not yet.
         self.warnings: list[str] = []

@@ -85,7 +85,9 @@ class Lane:
                 return None
             now = monotonic()
             connection.spins = connection.spinner.should_spin(now, connection.last_used)
-            if now - connection.last_used < CHECK_AFTER or connection.is_usable():
+            is_fresh = now - connection.last_used < CHECK_AFTER
+            connection.last_used = now
+            if is_fresh or connection.is_usable():
                 return connection
             self.drop(connection)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from time import monotonic
 
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, WorkerDied
@@ -82,7 +81,7 @@ class Pool:
         connection = lane.take()
         if connection is None:
             return self._call_anew(name, value, timeout, decode, key)
-        began = monotonic()
+        began = connection.last_used
         try:
             return connection.call(name, value, timeout, decode)
         except (NotSent, Stopping):

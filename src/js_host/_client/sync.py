@@ -125,6 +125,7 @@ class Connection(Channel):
             self.close()
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
+        self.last_used = monotonic()
 
     def _encrypt(self, address: Address, deadline: float) -> None:
         from .tls import TlsSocket  # late: few programs need it
@@ -165,7 +166,6 @@ class Connection(Channel):
         head = _pack(length, id, CALL, 0, len(name), self._milliseconds) + name
         self.in_exchange = True
         self._send((head + text,) if length < SMALL else (head, text))
-        deadline = None if timeout is None else monotonic() + timeout
         reader = self._reader
         count = 0
         if not reader.end:
@@ -174,7 +174,7 @@ class Connection(Channel):
             if body is not None:
                 self.in_exchange = False
                 return decode(body, None)
-        return self._answer(id, name, deadline, decode, count)
+        return self._answer(id, name, None if timeout is None else self.last_used + timeout, decode, count)
 
     def _call_rich(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
         text, attachments = encode(value)

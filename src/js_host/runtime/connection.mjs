@@ -119,7 +119,7 @@ export class Connection {
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
     if (kind === CALL && this.greeted) {
-      if (this.out.length > 0 && performance.now() - this.flushed > FLUSH_AFTER) this.flush()
+      if (this.out.length > 0 && performance.now() - this.flushed > FLUSH_AFTER) this.flushEarly()
       return this.calls.begin(id, bytes, at, start + length, owned)
     }
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
@@ -175,7 +175,6 @@ export class Connection {
     const { out, socket } = this
     if (out.length === 0) return
     this.out = []
-    this.flushed = performance.now()
     if (out.length === 1) socket.write(out[0])
     else this.writeAll(out)
     if (socket.writableLength > 0 && !this.unsent) this.watchUnsent()
@@ -192,6 +191,12 @@ export class Connection {
       socket.destroy()
     }
     socket.uncork()
+  }
+
+  /** The calls of one chunk take long, so their answers do not wait for each other. */
+  flushEarly () {
+    this.flush()
+    this.flushed = performance.now()
   }
 
   /** Part of a frame waits to be sent: until it is, the watchdog must not write on this socket. */
