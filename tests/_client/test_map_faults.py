@@ -86,7 +86,7 @@ def test_a_worker_that_is_killed_from_outside_is_replaced_while_the_map_goes_on(
     host = faulty(workers=2)
     victims = iter(sorted(set(host.function("pid").map(range(100)))))
     got = []
-    for number, result in enumerate(host.function("slow").map(range(1000), return_exceptions=True)):
+    for number, result in enumerate(host.function("slow").map(range(1000), window=16, return_exceptions=True)):
         got.append(result)
         if number in (100, 400):
             os.kill(next(victims), signal.SIGKILL)

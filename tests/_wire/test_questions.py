@@ -142,9 +142,9 @@ def test_an_exception_without_a_message_that_can_be_had_crosses_too() -> None:
     assert says["message"] == "its message can not be had: ZeroDivisionError"
 
 
-@pytest.mark.parametrize(("result", "name"), [(object(), "ValueNotSupported"), ("x" * 200, "PayloadTooLarge")])
+@pytest.mark.parametrize(("result", "name"), [(object(), "ValueNotSupported"), ("x" * 3000, "PayloadTooLarge")])
 def test_an_answer_that_can_not_cross_is_a_fault(result: object, name: str) -> None:
-    kind, _, _, _, text = parsed(Questions(7, [], limit=100).answer(5, result))
+    kind, _, _, _, text = parsed(Questions(7, [], limit=2000).answer(5, result))
     assert (kind, json.loads(text)["name"]) == (FAULT, name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,12 @@ def test_so_many_files_that_their_names_do_not_leave_at_once_are_one_change(live
     (host.directory / LONG).rename(host.directory / "older")
     (host.directory / "newer").rename(host.directory / LONG)
     host.wait_for(2 * MANY)
-    assert f"and {MANY - 3} more files changed" in host.story()
+    found = re.search(r"and (\d+) more files changed", host.story())
+    assert found, host.story()
+    assert int(found[1]) in (
+        MANY - 3,
+        2 * MANY - 3,
+    )  # where Node does not tell what it loads, all count
 
 
 def two_versions(directory: Path, git: Callable[..., None]) -> None:
