@@ -113,6 +113,8 @@ class Live:
             time.sleep(0.005)
         if self._before is None:
             self._before = self.reloads
+        # Asked through the worker's watchdog, so that it runs: a thread that starts needs the worker's directory.
+        self.supervisor.reports(self.supervisor.ask_for_reports(), give_up_at)
 
     def _is_settled(self) -> bool:
         with self.supervisor.lock:
