@@ -182,6 +182,7 @@ def test_a_restart_of_what_does_not_run_starts_it(place: Any) -> None:
     assert not place.lease().started
 
 
+@pytest.mark.filterwarnings("ignore::js_host.exceptions.HostWarning")  # the change may have been noticed as well
 def test_when_the_new_one_does_not_start_the_old_one_stays(place: Any) -> None:
     held = place.lease()
     pid = place.call(held, "pid")

@@ -24,6 +24,9 @@ from js_host._host.supervisor import Supervisor, SupervisorOptions
 from js_host._wire.values import decode
 from js_host.exceptions import WorkerDied
 
+#: Seconds between two pulses: few, but enough for a busy machine.
+PULSE = 0.2
+
 CODE = """
 module.exports = { functions: {
   pid: () => process.pid,
@@ -50,7 +53,7 @@ class Live:
         def log(batch: list[LogLine]) -> None:
             self.lines.extend(line.text for line in batch)
 
-        self.supervisor = Supervisor(SupervisorOptions(str(config), pulse=0.1, shared_unix=True, log=log))
+        self.supervisor = Supervisor(SupervisorOptions(str(config), pulse=PULSE, shared_unix=True, log=log))
         self.supervisor.start()
         self.slot = self.supervisor.slots[0]
         self.pool = Pool([Lane(Address.unix(self.slot.address), self.slot)], self.explain)
@@ -102,7 +105,7 @@ def test_a_frozen_worker_is_ended_and_its_callers_hear_why(live: Live, wait_for:
     wait_for(lambda: "it waits" in live.lines)
     os.kill(pid, signal.SIGSTOP)
     thread.join(20)
-    assert f"answered nothing for {MISSES * 0.1:g} s, as one that is frozen" in str(errors[0])
+    assert f"answered nothing for {MISSES * PULSE:g} s, as one that is frozen" in str(errors[0])
     assert live.call("pid") != pid
 
 
