@@ -270,6 +270,7 @@ supervisor.start()
     assert not heavy & loaded
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="Python must be told before, too")
 def test_a_child_that_c_has_forked_keeps_no_descriptor_either(python: Any) -> None:
     """uWSGI forks so, and tells Python of it in the child only."""
     process = python("""
