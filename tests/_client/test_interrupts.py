@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 
 PROGRAM = """
-import gc, os, signal, sys, threading
+import gc, os, signal, sys, threading, time
 from js_host.js_host import JSHost
 
 with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
     echo = host.function("echo")
     assert echo("before") == "before"
     descriptors = len(os.listdir("/proc/self/fd"))
-    stop = threading.Event()
+    stop = []                                    # no Event: an interrupt could leave its lock taken
 
     def interrupt():
-        while not stop.wait(0.002):
+        while not stop:
+            time.sleep(0.002)
             signal.raise_signal(signal.SIGINT)     # Python's handler runs in the main thread
 
     def call(number):
@@ -40,10 +41,10 @@ with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
             interrupts += call(number)
         except KeyboardInterrupt:
             interrupts += 1
-    while not stop.is_set():
+    while not stop:
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            stop.set()
+            stop.append(True)
         except KeyboardInterrupt:
             pass
     thread.join()
