@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -163,6 +164,30 @@ def test_what_a_stopping_worker_did_not_take_goes_to_its_successor(evil: Any, st
     server = evil(play)
     assert collect(server, range(100)) == list(range(1, 101))
     assert server.connections == 2
+
+
+def test_what_a_worker_was_given_as_it_said_that_it_stops_goes_to_its_successor(
+    evil: Any, bye: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LOOK_AFTER", 0.0)  # so that what it says is read after the row was given
+    said, first = threading.Event(), threading.Event()
+
+    def play(client: Any) -> None:
+        client.greet()
+        if client.number == 1:
+            first.wait(10)
+            client.send(bye("draining"))
+            said.set()
+        while True:
+            _, id, _ = client.read()
+            client.answer(id, client.number)
+
+    def rows() -> Iterator[int]:
+        first.set()
+        said.wait(10)
+        yield 1
+
+    assert collect(evil(play), rows()) == [2]
 
 
 def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:

@@ -66,8 +66,8 @@ class Bulk:
         #: How long to wait for answers, in seconds, if there are rows to be taken meanwhile; None if there are none.
         self._patience: float | None = None
         self._looked = monotonic()
-        #: A worker was lost in this step: its calls may be for others now.
-        self._has_lost = False
+        #: A worker left or refused in this step: its calls may be for others now, who are given them before we wait.
+        self._has_left = False
 
     def results(self) -> Generator[object, None, None]:
         """The results. Closing this aborts the calls in flight."""
@@ -96,12 +96,12 @@ class Bulk:
 
     def _step(self) -> None:
         """Send what there is room for; if there is nothing to give yet, wait for what comes, and read it."""
-        self._has_lost = False
+        self._has_left = False
         self._look()
         self._fill()
         self._look()
         self._flush()
-        if (self._ahead or self._rows.are_left) and not self._turns.is_ready and not self._has_lost:
+        if (self._ahead or self._rows.are_left) and not self._turns.is_ready and not self._has_left:
             self._exchange(self._patience)
 
     def _look(self) -> None:
@@ -209,6 +209,7 @@ class Bulk:
         performer = self._performers.get(frame.id)
         error = read_error(frame.body, self._function, performer.faults if performer else None)
         if isinstance(error, Stopping):
+            self._has_left = True
             self._rows.again.append((frame.id, call))
             if not connection.draining:
                 self._workers.missed(connection.lane, error)
@@ -247,6 +248,7 @@ class Bulk:
 
     def _leave(self, connection: BulkConnection) -> None:
         """The worker stops: what it has not begun goes to another one."""
+        self._has_left = True
         self._workers.leave(connection)
         self._take_back(connection, connection.take_back())
 
@@ -277,7 +279,7 @@ class Bulk:
 
     def _lose(self, connection: BulkConnection, error: JSHostError) -> None:
         """The connection is of no more use: what did not run goes to another worker, what may have run has failed."""
-        self._has_lost = True
+        self._has_left = True
         self._workers.forget(connection)
         self._take_back(connection, connection.unsent())
         if not connection.is_greeted:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from .lane import Lane
     from .pool import Pool
 
-#: Where no worker owes anything, rows have just come back from one that leaves: soon they are given again, in seconds.
-RECONSIDER = 0.01
-
 
 class Workers:
     """The workers of a pool, or the one of a `key`.
@@ -116,8 +113,6 @@ class Workers:
             wants = select.POLLIN | (select.POLLOUT if connection.outgoing.next else 0)
             self._poller.modify(descriptor, wants)
         limits = [timeout, *map(self._left, self.all.values())]
-        if not any(each.calls or not each.is_greeted for each in self.all.values()):
-            limits.append(RECONSIDER)
         return self._poll(min((limit for limit in limits if limit is not None), default=None))
 
     def silent(self) -> list[BulkConnection]:
