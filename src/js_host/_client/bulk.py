@@ -66,8 +66,8 @@ class Bulk:
         #: How long to wait for answers, in seconds, if there are rows to be taken meanwhile; None if there are none.
         self._patience: float | None = None
         self._looked = monotonic()
-        #: A worker left or refused in this step: its calls may be for others now, who are given them before we wait.
-        self._has_left = False
+        #: A worker was lost in this step: its calls may be for others now.
+        self._has_lost = False
 
     def results(self) -> Generator[object, None, None]:
         """The results. Closing this aborts the calls in flight."""
@@ -96,18 +96,17 @@ class Bulk:
 
     def _step(self) -> None:
         """Send what there is room for; if there is nothing to give yet, wait for what comes, and read it."""
-        self._has_left = False
+        self._has_lost = False
         self._look()
         self._fill()
-        self._look()
+        has_heard = self._look()  # of one who leaves, or is there at last: rows are to be given again before we wait
         self._flush()
-        if (self._ahead or self._rows.are_left) and not self._turns.is_ready and not self._has_left:
+        if (self._ahead or self._rows.are_left) and not (self._turns.is_ready or self._has_lost or has_heard):
             self._exchange(self._patience)
 
-    def _look(self) -> None:
-        """After some time away: take note of what the workers said meanwhile, before they are sent anything."""
-        if monotonic() - self._looked > LOOK_AFTER:
-            self._exchange(0)
+    def _look(self) -> bool:
+        """After some time away: note what the workers said meanwhile, before they are sent more. Did they say anything?"""
+        return monotonic() - self._looked > LOOK_AFTER and self._exchange(0)
 
     # Giving calls.
 
@@ -152,13 +151,15 @@ class Bulk:
 
     # Reading answers.
 
-    def _exchange(self, timeout: float | None) -> None:
-        """Read and write what can be now; if there is nothing, wait for it, at most `timeout` seconds."""
-        for connection in self._workers.wait(timeout):
+    def _exchange(self, timeout: float | None) -> bool:
+        """Read and write what can be now; if nothing can, wait for it, at most `timeout` seconds. Could anything?"""
+        ready = self._workers.wait(timeout)
+        for connection in ready:
             self._guard(connection, self._serve)
         for connection in self._workers.silent():
             self._lose(connection, FunctionTimeout(f"{self._function}: the worker gave no sign before the deadline."))
         self._looked = monotonic()
+        return bool(ready)
 
     def _serve(self, connection: BulkConnection) -> None:
         before = len(connection.calls)
@@ -209,7 +210,6 @@ class Bulk:
         performer = self._performers.get(frame.id)
         error = read_error(frame.body, self._function, performer.faults if performer else None)
         if isinstance(error, Stopping):
-            self._has_left = True
             self._rows.again.append((frame.id, call))
             if not connection.draining:
                 self._workers.missed(connection.lane, error)
@@ -248,7 +248,6 @@ class Bulk:
 
     def _leave(self, connection: BulkConnection) -> None:
         """The worker stops: what it has not begun goes to another one."""
-        self._has_left = True
         self._workers.leave(connection)
         self._take_back(connection, connection.take_back())
 
@@ -279,7 +278,7 @@ class Bulk:
 
     def _lose(self, connection: BulkConnection, error: JSHostError) -> None:
         """The connection is of no more use: what did not run goes to another worker, what may have run has failed."""
-        self._has_left = True
+        self._has_lost = True
         self._workers.forget(connection)
         self._take_back(connection, connection.unsent())
         if not connection.is_greeted:
