@@ -17,9 +17,10 @@ from time import monotonic
 from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, FrameReader
 from .._wire.messages import read_bye, read_log
 from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
+from ..utils.sockets import NO_SIGPIPE
 from .aio_calls import Pending, closed, lost, unsent
 from .aio_turning import Turning
-from .channel import GRACE, MAX_HELLO, NO_SIGPIPE
+from .channel import GRACE, MAX_HELLO
 from .outgoing import grouped
 from .sync import SMALL
 

@@ -105,7 +105,7 @@ class Bulk:
             self._exchange(self._patience)
 
     def _look(self) -> bool:
-        """After some time away: note what the workers said meanwhile, before they are sent more. Did they say anything?"""
+        """After some time away: note what workers said, before they are sent more. Did they say anything?"""
         return monotonic() - self._looked > LOOK_AFTER and self._exchange(0)
 
     # Giving calls.

@@ -7,7 +7,8 @@ from time import monotonic
 from .._wire.answers import AnswerReader
 from .._wire.messages import read_hello
 from ..exceptions import WorkerDied
-from .channel import MAX_HELLO, NO_SIGPIPE
+from ..utils.sockets import NO_SIGPIPE
+from .channel import MAX_HELLO
 from .lane import warn_of
 from .outgoing import Outgoing
 

@@ -13,6 +13,7 @@ from time import monotonic
 from .._wire.frames import LOG, FrameReader
 from .._wire.messages import read_log
 from ..exceptions import ConnectionError, FunctionTimeout, UnexpectedResponse, WorkerDied
+from ..utils.sockets import NO_SIGPIPE
 from .spin import Spinner
 
 TYPE_CHECKING = False
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 #: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
 GRACE = 0.6
-
-#: For what is sent: SIGPIPE ends programs that let it, and an error says the same.
-NO_SIGPIPE = getattr(_socket, "MSG_NOSIGNAL", 0)
 
 #: How many buffers one `sendmsg` takes on every system.
 MAX_PARTS = 1000

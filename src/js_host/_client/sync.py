@@ -37,9 +37,10 @@ from ..exceptions import (
     UnexpectedResponse,
     WorkerDied,
 )
+from ..utils.sockets import NO_SIGPIPE
 from .access import tls_hint
 from .address import Address
-from .channel import LONGEST, NO_SIGPIPE, Channel, NotSent, deadline_in, time_left
+from .channel import LONGEST, Channel, NotSent, deadline_in, time_left
 from .spin import SPIN
 
 TYPE_CHECKING = False

@@ -9,6 +9,8 @@ from __future__ import annotations
 import _socket
 import ssl
 
+from ..utils.sockets import NO_SIGPIPE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,12 +75,12 @@ class TlsSocket:
         view = memoryview(data).cast("B")
         for start in range(0, len(view), CHUNK):
             self._tls.write(view[start : start + CHUNK])
-            self._flush(flags)
+            self._flush()
 
     def sendmsg(self, parts: Sequence[Buffer], ancillary: Sequence[object] = (), flags: int = 0) -> int:
         """Send all bytes of all parts. Returns how many they were."""
         for part in parts:
-            self.sendall(part, flags)
+            self.sendall(part)
         return sum(map(len, parts))
 
     def setsockopt(self, level: int, name: int, value: int | bytes) -> None:
@@ -96,7 +98,7 @@ class TlsSocket:
         self._incoming.write(data)
         return bool(data)
 
-    def _flush(self, flags: int = 0) -> None:
+    def _flush(self) -> None:
         data = self._outgoing.read()
         if data:
-            self._raw.sendall(data, flags)
+            self._raw.sendall(data, NO_SIGPIPE)

@@ -16,10 +16,7 @@ from js_host.exceptions import StartError
 
 RawSocket = _socket.socket
 
-__all__ = ["NO_SIGPIPE", "HostSockets", "RawSocket", "listen_tcp", "listen_unix"]
-
-NO_SIGPIPE = getattr(_socket, "MSG_NOSIGNAL", 0)
-"""For `send`: that nobody listens any more is an error, also in a program that would be ended by the signal."""
+__all__ = ["HostSockets", "RawSocket", "listen_tcp", "listen_unix"]
 
 BACKLOG = 1024
 """Callers that may wait while a worker is being replaced. The kernel cuts it to its own limit."""

@@ -12,9 +12,9 @@ from collections import deque
 
 from js_host._host.endings import STOPPED, WorkerEnd, describe_end
 from js_host._host.lines import LineSplitter, LogLine, read_line
-from js_host._host.sockets import NO_SIGPIPE
 from js_host._host.wear import draw_share
 from js_host._host.worker_process import UNKNOWN_STATUS, WorkerProcess
+from js_host.utils.sockets import NO_SIGPIPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,12 +18,13 @@ from time import monotonic
 from msgspec import json
 
 from js_host._host.environment import pick
-from js_host._host.sockets import NO_SIGPIPE, RawSocket
+from js_host._host.sockets import RawSocket
 from js_host._manager.find import START_LIMIT, connect, find_or_start
 from js_host._manager.fork import close_held
 from js_host._manager.place import find_place
 from js_host._manager.protocol import OTHER_VERSION, RETIRED, VERSION, Lines, absolute_node, raise_error
 from js_host.exceptions import StartError
+from js_host.utils.sockets import NO_SIGPIPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from msgspec import json
 
 from js_host._host.lines import LogLine
 from js_host._host.logs import log_lines
-from js_host._host.sockets import NO_SIGPIPE
 from js_host._manager.client import ANSWER_LIMIT, ask_or_start, settings_message
 from js_host._manager.fork import close_held
 from js_host._manager.protocol import Lines
+from js_host.utils.sockets import NO_SIGPIPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
