@@ -2,16 +2,16 @@
 
 import net from 'node:net'
 import { Calls } from './calls.mjs'
-import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
+import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELD, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
 import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
-import { clearTimeout, nextTick, performance } from './originals.mjs'
+import { clearTimeout, nextTick, performance, setImmediate } from './originals.mjs'
 import { HELLO_TIMEOUT, Patience, later } from './patience.mjs'
 import { Worker } from './worker.mjs'
 
 /** What a client's first frame may have at most, in bytes: it is read before anybody knows who speaks. */
 const MAX_HELLO = 16 * 1024
-/** How long an answer waits for those of the calls that came with its own, in ms. */
-const FLUSH_AFTER = 1
+/** For how long the calls of one client run before its answers are sent, and timers and other clients have their turn, in ms. */
+const LONGEST_TURN = 1
 
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024
@@ -40,6 +40,7 @@ export class Connection {
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = []
     this.reading = false
+    this.feeding = false
     this.flushing = false
     this.greeted = false
     /** The client broke the rules: nothing more of what it says is read. */
@@ -48,8 +49,9 @@ export class Connection {
     this.listening = true
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0
-    /** When answers last were written: slow calls that came in one chunk do not share a write. */
-    this.flushed = 0
+    /** When this turn began, and whether a call has run in it. */
+    this.since = 0
+    this.hasRun = false
     this.bytes = 0
     this.patience = new Patience(this)
     /** Where others may write in the clear; -1 if nowhere. @type {number} */
@@ -57,6 +59,7 @@ export class Connection {
     /** Where the watchdog knows this connection. */
     this.seat = -1
     this.flush = this.flush.bind(this)
+    this.goOn = this.goOn.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
     /** @type {net.Socket} */
     this.socket = source.stream ?? new net.Socket({
@@ -81,25 +84,35 @@ export class Connection {
 
   /** @param {Buffer} bytes */
   feed (bytes) {
+    this.feeding = true
     for (let at = 0; at < bytes.length;) {
       const count = bytes.copy(this.reader.getBuffer(), 0, at, at + READ_SIZE)
       this.onRead(count)
       at += count
     }
+    this.feeding = false
     if (!this.listening) this.socket.pause()
   }
 
   /**
-   * `count` bytes have arrived: run what is complete, then write all answers at once.
+   * `count` bytes have arrived.
    * @param {number} count @returns {boolean} whether to read on
    */
   onRead (count) {
     if (this.broken) return true
-    const { spinner } = this.worker
-    this.arrival = this.flushed = performance.now()
+    this.arrival = this.since = performance.now()
     this.bytes += count
-    const close = spinner.isClose(this.arrival)
+    return this.take(count, this.worker.spinner.isClose(this.arrival))
+  }
+
+  /**
+   * Run what is complete, then write all answers at once.
+   * @param {number} count how many bytes have arrived @param {boolean} close they followed the last answer closely
+   * @returns {boolean} whether to read on now
+   */
+  take (count, close) {
     this.reading = true
+    this.hasRun = false
     try {
       this.reader.received(count)
     } catch (error) {
@@ -107,19 +120,31 @@ export class Connection {
     }
     this.reading = false
     this.flush()
-    spinner.answered(close)
+    const now = this.worker.spinner.answered(close)
     if (this.reader.isPartial !== (this.patience.timer !== null)) this.patience.look()
-    this.listening = this.socket.writableLength < MOST_UNSENT
-    return this.listening
+    const { writableLength } = this.socket
+    this.listening = writableLength < MOST_UNSENT
+    if (!this.listening) return false
+    if (writableLength === 0 && !this.reader.isHeld && now - this.since < LONGEST_TURN) return true
+    setImmediate(this.goOn) // libuv would read up to 32 times before anybody else had a turn, and what could not be sent, too
+    return false
   }
 
-  /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned */
+  /** The event loop has turned, or the client has read what it had to read. */
+  goOn () {
+    if (this.broken || this.socket.destroyed || !this.listening) return
+    this.since = performance.now()
+    if (!this.reader.isHeld || this.take(0, false)) this.socket.resume()
+  }
+
+  /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned @returns {unknown} HELD if its turn is the next one */
   onFrame (bytes, at, length, owned) {
     const kind = bytes[at + 8]
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
     if (kind === CALL && this.greeted) {
-      if (this.out.length > 0 && performance.now() - this.flushed > FLUSH_AFTER) this.flushEarly()
+      if (this.hasRun && !this.feeding && performance.now() - this.since > LONGEST_TURN) return HELD
+      this.hasRun = true
       return this.calls.begin(id, bytes, at, start + length, owned)
     }
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
@@ -193,12 +218,6 @@ export class Connection {
     socket.uncork()
   }
 
-  /** The calls of one chunk take long, so their answers do not wait for each other. */
-  flushEarly () {
-    this.flush()
-    this.flushed = performance.now()
-  }
-
   /** Part of a frame waits to be sent: until it is, the watchdog must not write on this socket. */
   watchUnsent () {
     this.unsent = true
@@ -215,7 +234,7 @@ export class Connection {
   /** The client has read what it had to read. */
   listenAgain () {
     this.listening = true
-    this.socket.resume()
+    this.goOn()
   }
 
   /** @param {unknown} error */

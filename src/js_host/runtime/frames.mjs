@@ -41,6 +41,9 @@ const LARGE_READ = 4 * 1024 * 1024
  */
 const SHORT_TEXT = 700
 
+/** What `onFrame` returns if the frame, and those behind it, are to wait for the next `received`. */
+export const HELD = Symbol('held')
+
 /** The bytes are no frame, or one over the limit. The connection can not go on. */
 export class FrameError extends Error {}
 
@@ -156,60 +159,75 @@ export function splitRich (bytes, start, end) {
  *
  * Ask `getBuffer()` where the next bytes go, put them there, and tell `received(n)`, which gives each
  * frame that is complete to `onFrame(bytes, at, length, owned)`: its header is at `at`, `owned` says that the
- * bytes are this frame's alone and may be kept. A frame over `limit` is refused by its header.
+ * bytes are this frame's alone and may be kept. A frame over `limit` is refused by its header. `onFrame` may return HELD
+ * for a frame that is not the first: it is given again by the next `received(n)`, which may be `received(0)`.
  */
 export class FrameReader {
   /**
-   * @param {(bytes: Buffer, at: number, length: number, owned: boolean) => void} onFrame
+   * @param {(bytes: Buffer, at: number, length: number, owned: boolean) => unknown} onFrame
    * @param {number} limit
    */
   constructor (onFrame, limit) {
     this.onFrame = onFrame
     this.limit = limit
     this.buffer = Buffer.allocUnsafeSlow(READ_SIZE)
+    this.start = 0
     this.end = 0
+    /** Whether frames that have come wait for the next `received`. */
+    this.isHeld = false
     /** @type {Buffer | null} the large frame being filled */
     this.large = null
     this.filled = 0
   }
 
-  /** Whether part of a frame has come. */
+  /** Whether part of a frame has come, and its rest not. */
   get isPartial () {
-    return this.end !== 0 || this.large !== null
+    return !this.isHeld && (this.end !== this.start || this.large !== null)
   }
 
   /** Where the next bytes of the stream are to be written, as many as there are up to its length. */
   getBuffer () {
     if (this.large !== null) return this.large.subarray(this.filled, this.filled + LARGE_READ)
+    if (this.start > 0) this.#compact()
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end)
   }
 
-  /** @param {number} count how many bytes were written into the buffer */
+  #compact () {
+    this.buffer.copyWithin(0, this.start, this.end)
+    this.end -= this.start
+    this.start = 0
+  }
+
+  /** @param {number} count how many bytes were written into the buffer; with 0, the next ones still go where they were to go */
   received (count) {
     if (this.large !== null) return this.#receivedLarge(count)
-    const have = this.end + count
+    const have = this.end += count
     const { buffer } = this
-    let at = 0
+    let at = this.start
+    this.isHeld = false
     while (have - at >= HEADER_SIZE) {
       const length = readUint32(buffer, at)
       if (length > this.limit) throw new FrameError(`A frame of ${length} bytes came in; the limit is ${this.limit}.`)
       const next = at + HEADER_SIZE + length
       if (next > have) {
-        if (length > READ_SIZE - HEADER_SIZE) return this.#beginLarge(length, at, have)
+        if (length > READ_SIZE - HEADER_SIZE && count > 0) return this.#beginLarge(length, at, have)
         break
       }
-      this.onFrame(buffer, at, length, false)
+      if (this.onFrame(buffer, at, length, false) === HELD) {
+        this.isHeld = true
+        break
+      }
       at = next
     }
-    if (at > 0 && at < have) buffer.copyWithin(0, at, have)
-    this.end = have - at
+    this.start = at
+    if (at === have && count > 0) this.start = this.end = 0
   }
 
   /** @param {number} length @param {number} at @param {number} have */
   #beginLarge (length, at, have) {
     this.large = Buffer.allocUnsafeSlow(HEADER_SIZE + length)
     this.filled = this.buffer.copy(this.large, 0, at, have)
-    this.end = 0
+    this.start = this.end = 0
   }
 
   /** @param {number} count */

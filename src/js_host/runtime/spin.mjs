@@ -57,16 +57,22 @@ export class Spinner {
   /**
    * An answer was written.
    * @param {boolean} close what `isClose()` said when its request arrived
+   * @returns {number} when that was
    */
   answered (close) {
-    if (this.limit === 0) return
-    this.lastAnswer = this.lastTurn = performance.now()
-    if (!close || this.lastAnswer < this.restUntil) return
+    const now = performance.now()
+    if (this.limit === 0) return now
+    this.lastAnswer = this.lastTurn = now
+    if (close && now >= this.restUntil) this.spin(now)
+    return now
+  }
+
+  /** @param {number} now */
+  spin (now) {
     if (this.skip > 0 && !this.turning) return void this.skip--
-    this.until = this.lastAnswer + this.span
-    if (!this.turning) {
-      this.turning = true
-      setImmediate(this.turn)
-    }
+    this.until = now + this.span
+    if (this.turning) return
+    this.turning = true
+    setImmediate(this.turn)
   }
 }
