@@ -7,6 +7,7 @@ import weakref
 
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, WorkerDied
+from ..utils.memory import keep_freed_blocks
 from .channel import NotSent, deadline_in, time_left
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, Lane
 from .routing import choose
@@ -60,6 +61,7 @@ class Pool:
         #: The connections of event loops to the same workers: see `aio_pool`.
         self.loops: dict[AbstractEventLoop, AsyncPool | AsyncThreads] = {}
         _pools.add(self)
+        keep_freed_blocks()
 
     def call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
