@@ -14,6 +14,9 @@ const RESULT_PLACE = { name: 'result', depth: 0 }
 /** A text from this length on, in characters, is sent as it is: a page of HTML takes a third less time so than as JSON. */
 const LONG_TEXT = 8192
 
+/** What half a surrogate pair becomes in UTF-8, which has no other: to look for it takes no time, other than to look at all characters. */
+const REPLACEMENT = Buffer.from('\ufffd')
+
 /**
  * Below this size, in bytes, attachments are copied: it is no slower than to write them one by one, and what they are views of may be
  * changed before they are written. Larger results are written at once, and a stream must leave its larger parts alone.
@@ -30,7 +33,10 @@ const LONG_INTEGER = 16
  * @returns {Buffer | Uint8Array[]}
  */
 export function valueFrame (id, kind, value, extra = 0, place = RESULT_PLACE) {
-  if (typeof value === 'string' && value.length >= LONG_TEXT && value.isWellFormed()) return longTextFrame(id, kind, value, extra)
+  if (typeof value === 'string' && value.length >= LONG_TEXT) {
+    const frame = longTextFrame(id, kind, value, extra)
+    if (!frame.includes(REPLACEMENT) || value.isWellFormed()) return frame
+  }
   if (isPlain(value, 0)) return textFrame(id, kind, value === undefined ? 'null' : JSON.stringify(value), extra)
   const { text, attachments } = encodeRich(value, place)
   const parts = richFrame(id, kind, text, attachments, extra)
