@@ -4,6 +4,7 @@ Needs Python 3.11 or later and nothing else: what a chore needs (pytest, Node, .
 into `.venv`, once. `make test` and the like are the same words.
 """
 
+import glob
 import os
 import shutil
 import subprocess
@@ -13,6 +14,11 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 FLEET = os.path.join(ROOT, ".fleet")
 PROCESSES = (os.cpu_count() or 1) + 1  # that test at once; most tests mostly wait
+ESBUILD = "0.28.2"
+RUNTIME = os.path.join("src", "js_host", "runtime")
+BUNDLE = os.path.join(RUNTIME, "bundle", "main.cjs")
+BANNER = """// Made of ../main.mjs by `python3 dev.py bundle`, as one file loads sooner than many. Edit its modules.
+const MAIN_URL = require('node:url').pathToFileURL(require('node:path').join(__dirname, '..', 'main.mjs')).href"""
 EXAMPLES = {"quickstart": "hello_world.py", "react_ssr": "render.py"}
 
 
@@ -67,6 +73,17 @@ def types(*_):
         npm(python, "install", "--prefix", os.path.dirname(modules), "--no-save", "typescript@5", "@types/node@24")
     compiler, roots = os.path.join(modules, "typescript", "bin", "tsc"), os.path.join(modules, "@types")
     run(node(python), compiler, "--project", os.path.join("tests", "runtime"), "--typeRoots", roots)
+
+
+def bundle(target=BUNDLE):
+    """Make one file of what a worker runs, after a change in the runtime: it starts 8 ms sooner so."""
+    tools = os.path.join(VENV, "esbuild-" + ESBUILD, "node_modules")
+    if not os.path.exists(tools):
+        python = prepare(VENV, sys.executable)
+        npm(python, "install", "--prefix", os.path.dirname(tools), "--no-save", "--silent", "esbuild@" + ESBUILD)
+    (esbuild,) = glob.glob(os.path.join(tools, "@esbuild", "*", "bin", "esbuild"))
+    how = ["--bundle", "--platform=node", "--target=node20", "--format=cjs", "--define:import.meta.url=MAIN_URL"]
+    run(esbuild, os.path.join(RUNTIME, "main.mjs"), *how, "--banner:js=" + BANNER, "--outfile=" + target)
 
 
 def check(*args):
@@ -156,6 +173,7 @@ CHORES = {
         lint,
         fix,
         types,
+        bundle,
         check,
         bench,
         matrix,

@@ -215,7 +215,7 @@ def test_a_config_error_is_shown_where_it_is() -> None:
     ("given", "said"),
     [
         ({"status": exited(0), "reports": {"exit": {"code": 0}}}, "called process.exit(): remove that, or move it"),
-        ({"status": exited(13)}, "for an `await` outside of any function."),
+        ({"status": exited(13)}, "for an `await` outside of any function, or in its `warmup`."),
         ({"status": 9, "killed": "was not ready after 3 s, and was ended"}, "never settles, or for a long computation"),
         ({"status": 9}, "Its worker was killed by SIGKILL"),
         ({"status": exited(1), "reports": {"crashed": {"error": {"message": "boom"}}}}, "Error: boom"),

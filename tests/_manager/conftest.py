@@ -78,7 +78,7 @@ class Place:
 
     def workers(self) -> list[int]:
         """The process ids of all workers of this test."""
-        return [int(line.split()[0]) for line in self.left.processes() if "main.mjs" in line]
+        return [int(line.split()[0]) for line in self.left.processes() if "main.cjs" in line]
 
     def close(self) -> None:
         """End all that is still there."""

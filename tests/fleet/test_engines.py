@@ -128,7 +128,7 @@ def test_a_celery_that_is_killed_leaves_no_worker(
 
 def nodes(left: Any) -> int:
     """How many processes of Node there are."""
-    return sum("main.mjs" in line for line in left.processes())
+    return sum("main.cjs" in line for line in left.processes())
 
 
 # Dask, with a worker that is killed.

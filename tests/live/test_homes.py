@@ -149,6 +149,7 @@ FOR_EVER = "module.exports = { warmup: () => new Promise(() => {}) }"
 @pytest.mark.parametrize(
     ("code", "said"),
     [
+        (FOR_EVER, r"exited with code 13: .* nothing was left to wait for\. .*`await` .*in its `warmup`\."),
         ("process.exit(4)", r"exited with code 4 while it loaded the config\. .*called process\.exit\(\)"),
         (
             f"setTimeout(() => {{ throw new Error('too early') }})\n{FOR_EVER}",
@@ -163,6 +164,13 @@ FOR_EVER = "module.exports = { warmup: () => new Promise(() => {}) }"
 def test_what_ends_a_worker_while_it_loads_its_config_is_told(config: Path, code: str, said: str) -> None:
     config.write_text(f"{code}\n")
     with pytest.raises(StartError, match=f"(?s){said}"), JSHost(config):
+        pass
+
+
+def test_a_module_that_waits_for_ever_is_told(config: Path) -> None:
+    module = config.with_suffix(".mjs")
+    module.write_text("export const a = () => 1\nawait new Promise(() => {})\n")
+    with pytest.raises(StartError, match=r"exited with code 13: .*`await` outside of any function"), JSHost(module):
         pass
 
 

@@ -48,7 +48,7 @@ def flags(nothing_left: Any) -> list[str]:
 def test_the_runtime_may_always_be_read_and_nothing_else_is_added() -> None:
     assert with_permissions(["--title=x"]) == ("--title=x",)
     assert with_permissions(["--permission"]) == ("--permission", f"--allow-fs-read={RUNTIME}/*")
-    assert Path(RUNTIME, "main.mjs").is_file()
+    assert Path(RUNTIME, "bundle", "main.cjs").is_file()
 
 
 def test_a_host_works_under_the_permission_model(nothing_left: Any, flags: list[str]) -> None:

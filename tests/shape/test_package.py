@@ -66,7 +66,7 @@ def test_the_wheel_has_the_runtime_the_types_marker_and_nothing_else(tmp_path: p
     )  # fmt: skip
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {f"js_host/runtime/{file.name}" for file in RUNTIME.iterdir() if file.is_file()}
+    wanted = {f"js_host/runtime/{file.relative_to(RUNTIME)}" for file in RUNTIME.rglob("*.[cm]js")}
     assert {"js_host/py.typed", "js_host/runtime/package.json", "js_host/runtime/cli.mjs", *wanted} <= names
     assert {name.split("/")[0] for name in names} == {"js_host", f"js_host-{js_host.__version__}.dist-info"}
 

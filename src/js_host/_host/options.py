@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNTIME", "SupervisorOptions"]
 
-RUNTIME = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runtime", "main.mjs")
+RUNTIME = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "runtime", "bundle", "main.cjs")
 """The program that every worker is."""
 
 

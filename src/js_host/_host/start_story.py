@@ -53,7 +53,7 @@ def _end_story(config_file: str, end: WorkerEnd) -> Iterator[str]:
 
 
 UNSETTLED = 13
-UNSETTLED_AWAIT = "Look in {file}, and in what it imports, for an `await` outside of any function."
+UNSETTLED_AWAIT = "Look in {file}, and in what it imports, for an `await` outside of any function, or in its `warmup`."
 SLOW_START = (
     "Look in {file}, and in what it imports, for an `await` outside of any function that never settles, or for a long "
     "computation. If it is only slow, allow a longer start: the setting START_TIMEOUT, or --start-timeout."

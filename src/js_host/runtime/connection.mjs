@@ -1,6 +1,6 @@
 // A connection: one client's socket, the frames that come in on it and those that go out. What the calls do is in calls.mjs.
 
-import net from 'node:net'
+import { Socket } from 'node:net'
 import { Calls } from './calls.mjs'
 import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELD, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
 import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
@@ -20,7 +20,7 @@ const MOST_UNSENT = 64 * 1024 * 1024
  * @typedef {object} Source exactly one of them
  * @property {number} [fd] an inherited descriptor
  * @property {any} [handle] the handle of a socket on which nothing was read yet
- * @property {net.Socket} [stream] a socket that has to decrypt what it reads
+ * @property {Socket} [stream] a socket that has to decrypt what it reads
  * @property {boolean} [isNear] besides: the client is on this machine, and came to a shared socket
  * @typedef {(said: unknown) => true | Promise<unknown>} Admits whether a token is the right one; or when to say that it is not
  */
@@ -61,8 +61,8 @@ export class Connection {
     this.flush = this.flush.bind(this)
     this.goOn = this.goOn.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
-    /** @type {net.Socket} */
-    this.socket = source.stream ?? new net.Socket({
+    /** @type {Socket} */
+    this.socket = source.stream ?? new Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     })

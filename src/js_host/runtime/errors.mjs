@@ -5,8 +5,9 @@
  * list has a bound, so that describing an error can not itself fail or flood the wire.
  */
 
-import types from 'node:util/types'
+import { isNativeError } from 'node:util/types'
 import { hintFor } from './hints.mjs'
+import { isOurs } from './place.mjs'
 import { util } from './util.mjs'
 
 export { hintFor }
@@ -68,7 +69,7 @@ export function asError (thrown) {
  */
 export function isError (thrown) {
   try {
-    return types.isNativeError(thrown) || thrown instanceof Error
+    return isNativeError(thrown) || thrown instanceof Error
   } catch {
     return false
   }
@@ -201,8 +202,6 @@ function jsonOf (value) {
   }
 }
 
-const RUNTIME = new URL('.', import.meta.url).href
-
 /**
  * The user's part of a stack: down to where this runtime called the function, without the calls of this runtime on top where that made the error.
  * What lies below says nothing about it.
@@ -211,8 +210,8 @@ const RUNTIME = new URL('.', import.meta.url).href
 export function ownFrames (stack) {
   const lines = stack.split('\n')
   const first = lines.findIndex(isFrame)
-  const top = lines.findIndex((line, at) => at >= first && !isOurs(line))
-  const border = lines.findIndex((line, at) => at >= top && isOurs(line))
+  const top = lines.findIndex((line, at) => at >= first && !isOurFrame(line))
+  const border = lines.findIndex((line, at) => at >= top && isOurFrame(line))
   if (first < 0 || (border < 0 && top === first)) return stack
   const frames = top < 0 ? [] : lines.slice(top, border < 0 ? undefined : border)
   const isNodes = top !== first && frames.every((line) => line.includes('node:'))
@@ -225,8 +224,8 @@ function isFrame (line) {
 }
 
 /** @param {string} line */
-function isOurs (line) {
-  return isFrame(line) && line.includes(RUNTIME)
+function isOurFrame (line) {
+  return isFrame(line) && isOurs(line)
 }
 
 /** @param {unknown} value */

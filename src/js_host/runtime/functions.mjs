@@ -8,7 +8,7 @@
  * Fewer, and generator functions, which never call a callback: value style, `fn(data, context)`. What it returns, or what its promise resolves to, is the result.
  */
 
-import types from 'node:util/types'
+import { isAsyncFunction, isGeneratorFunction, isPromise } from 'node:util/types'
 import { asError, ConfigError, ownFrames } from './errors.mjs'
 import { performance } from './originals.mjs'
 
@@ -128,9 +128,9 @@ export class FunctionEntry {
     }
     this.name = name
     this.fn = fn
-    this.callbackStyle = fn.length >= 2 && !types.isGeneratorFunction(fn)
+    this.callbackStyle = fn.length >= 2 && !isGeneratorFunction(fn)
     /** Whether it goes on after it has returned, as far as is known. */
-    this.goesOn = types.isAsyncFunction(fn)
+    this.goesOn = isAsyncFunction(fn)
     /** After a first double callback the stack of every first one is kept too: it costs too much to do so for all. */
     this.traced = false
     this.warned = false
@@ -177,7 +177,7 @@ function runWithCallback (entry, context, data) {
   } catch (error) {
     outcome.threw(error)
   }
-  if (types.isPromise(returned)) outcome.watch(returned) // to call any other `then` may run a query a second time
+  if (isPromise(returned)) outcome.watch(returned) // to call any other `then` may run a query a second time
   if (outcome.state === DONE) return outcome.value
   if (outcome.state === FAILED) throw outcome.value
   return new Promise((resolve, reject) => {

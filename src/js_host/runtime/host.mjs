@@ -7,8 +7,9 @@ import { ConfigError } from './errors.mjs'
 import { FunctionEntry } from './functions.mjs'
 import { createLogger } from './logger.mjs'
 import { performance } from './originals.mjs'
+import { RUNTIME_URL } from './place.mjs'
 
-export const VERSION = /** @type {string} */ (JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).version)
+export const VERSION = /** @type {string} */ (JSON.parse(readFileSync(new URL('package.json', RUNTIME_URL), 'utf8')).version)
 
 /** Left out of the status, as the original does. */
 const NOT_IN_STATUS = new Set(['logger', 'silent', 'outputOnListen', 'disconnectTimeout', 'stopManagerIfNoConnections'])

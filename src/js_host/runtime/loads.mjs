@@ -8,9 +8,9 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packagesOf } from './installed.mjs'
 import { performance } from './originals.mjs'
+import { RUNTIME_URL } from './place.mjs'
 import { sourcesBelow } from './sources.mjs'
 
-const RUNTIME = new URL('.', import.meta.url).href
 /** How many files elsewhere are worth telling of. */
 const MOST = 100
 const registerHooks = /** @type {any} */ (module).registerHooks
@@ -30,7 +30,7 @@ export class Loads {
 
   /** @param {string} url @param {any} context @param {Function} next */
   load (url, context, next) {
-    if (url.startsWith('file:') && !url.startsWith(RUNTIME) && !this.moments.has(url)) {
+    if (url.startsWith('file:') && !url.startsWith(RUNTIME_URL) && !this.moments.has(url)) {
       this.moments.set(url, Date.now())
       this.onLoad(fileURLToPath(url))
     }

@@ -10,9 +10,9 @@
 // With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
 // with `metrics` it keeps them, and says in its status where its supervisor answers for them.
 
-import fs from 'node:fs'
-import net from 'node:net'
-import path from 'node:path'
+import { existsSync, writeSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname } from 'node:path'
 import { loadConfig } from './config.mjs'
 import { Connection } from './connection.mjs'
 import { Host } from './host.mjs'
@@ -26,12 +26,15 @@ import { Worker } from './worker.mjs'
 /**
  * @typedef {{type: string, timeout?: number, text?: string, number?: number, files?: string[], since?: number}} Order what the supervisor says
  * @typedef {Record<string, (order: Order) => void>} Orders
+ * @typedef {import('node:net').Socket} Socket @typedef {import('node:net').Server} Server
  */
 
 /** How long the first calls have the worker for themselves before it begins to watch files, in ms. */
 const WATCH_DELAY = 50
 /** How long a message may take to leave, in ms. */
 const LONGEST_TELL = 1000
+/** What Node ends with where it waits at the top level of a module, and nothing is left to wait for. */
+const UNSETTLED = 13
 /** To sleep on. */
 const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
@@ -54,7 +57,7 @@ process.on('SIGTERM', () => tell({ type: 'terminated' })) // and so is what a se
 const records = new Records((line) => { if (process.stdout.writable) process.stdout.write(line) }) // functions may end it
 captureConsole((level, text) => records.record(level, text), () => records.admit())
 watchLife()
-await start().catch(failed)
+start().catch(failed)
 
 /**
  * @param {string[]} flags
@@ -72,7 +75,7 @@ function readFlags (flags) {
 
 async function start () {
   if (process.permission !== undefined) (await import('./permissions.mjs')).checkPermissions()
-  process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/')
+  process.chdir(existsSync(dirname(file)) ? dirname(file) : '/')
   if (options.watch !== undefined) loads = new (await import('./loads.mjs')).Loads(file)
   const config = await loadConfig(file)
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) })
@@ -111,7 +114,7 @@ async function hold (worker) {
 async function complete (worker, said) {
   const watchdog = new Watchdog(control)
   worker.watch(watchdog)
-  const servers = await listenAll(worker)
+  const servers = listenAll(worker)
   const orders = /** @type {Orders} */ ({
     drain: (order) => drain(worker, servers, order),
     warn: ({ text }) => worker.warn(text ?? ''),
@@ -119,6 +122,7 @@ async function complete (worker, said) {
   })
   watchdog.onControl = (message) => orders[message.type]?.(message)
   for (const message of said) orders[message.type]?.(message)
+  await servers
   if (loads !== null) setTimeout(watchFiles, WATCH_DELAY, loads, orders).unref()
 }
 
@@ -135,8 +139,13 @@ async function watchFiles (loads, orders) {
   await watch.start()
 }
 
-/** @param {Worker} worker */
-function listenAll (worker) {
+/**
+ * In the next turn of the event loop: the first call may be there, and to listen loads modules of Node for 2 ms.
+ * @param {Worker} worker @returns {Promise<Server[]>}
+ */
+async function listenAll (worker) {
+  await new Promise(setImmediate)
+  if (worker.draining) return []
   return Promise.all([
     listen(Number(options.private), (socket) => new Connection(worker, takeHandle(socket))),
     ...options.shared.map((fd) => listen(Number(fd), httpOn(worker)))
@@ -144,12 +153,12 @@ function listenAll (worker) {
 }
 
 /**
- * @param {number} fd @param {(socket: net.Socket) => void} onConnection
- * @returns {Promise<net.Server>}
+ * @param {number} fd @param {(socket: Socket) => void} onConnection
+ * @returns {Promise<Server>}
  */
 function listen (fd, onConnection) {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, onConnection)
+    const server = createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, onConnection)
     server.on('error', (error) => {
       reject(error)
       if (server.listening) console.error('A connection could not be accepted:', error.message) // no descriptors, most likely
@@ -163,7 +172,7 @@ function listen (fd, onConnection) {
  * @param {Worker} worker
  */
 function httpOn (worker) {
-  return (/** @type {net.Socket} */ socket) => {
+  return (/** @type {Socket} */ socket) => {
     door ??= openDoor(worker)
     door.then((open) => open.admit(socket), (error) => {
       door = undefined // what was lacking, descriptors most likely, may be there for the next one
@@ -185,12 +194,12 @@ async function openDoor (worker) {
 
 /**
  * Take no more connections, finish the calls, go.
- * @param {Worker} worker @param {net.Server[]} servers
+ * @param {Worker} worker @param {Promise<Server[]>} servers
  * @param {Order} order `timeout`: until it is ended, in ms
  */
 async function drain (worker, servers, { timeout }) {
   if (worker.draining) return
-  for (const server of servers) server.close()
+  servers.then((listening) => { for (const server of listening) server.close() }, () => {})
   const answered = door?.then((open) => open.drain(timeout))
   const idle = new Promise((resolve) => worker.drain(() => resolve(null), timeout))
   tell({ type: 'draining' })
@@ -212,6 +221,7 @@ function watchLife () {
     tell({ type: 'exit', code, functions })
   })
   process.on('uncaughtException', crashed)
+  process.once('beforeExit', () => { if (serving === null) exit(UNSETTLED) })
 }
 
 /** An exception that nobody caught: the process may be in any state, so it ends. @param {unknown} thrown */
@@ -241,7 +251,7 @@ function tell (message) {
   const giveUpAt = performance.now() + LONGEST_TELL
   for (let rest = Buffer.from(JSON.stringify(message) + '\n'); rest.length > 0 && performance.now() < giveUpAt;) {
     try {
-      rest = rest.subarray(fs.writeSync(control, rest))
+      rest = rest.subarray(writeSync(control, rest))
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EAGAIN') return // it is gone, and the watchdog is about to end this process
       Atomics.wait(NEVER, 0, 0, 1)

@@ -4,7 +4,10 @@
 // _wire/rich.py is the twin.
 
 import { isUtf8 } from 'node:buffer'
-import types from 'node:util/types'
+import {
+  isAnyArrayBuffer, isBoxedPrimitive, isDate, isGeneratorObject, isMap, isMapIterator, isNativeError,
+  isProxy, isRegExp, isSet, isSetIterator, isWeakMap, isWeakSet
+} from 'node:util/types'
 
 /** How deeply arrays and objects may be nested. */
 export const MAX_DEPTH = 500
@@ -75,10 +78,10 @@ class Encoder {
   /** @param {any} value @returns {unknown} */
   convertObject (value) {
     if (Array.isArray(value)) return this.within(value, () => this.items(value))
-    if (types.isDate(value)) return this.date(value)
-    if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return this.bytes(value)
-    if (types.isSet(value)) return this.within(value, () => tag('set', this.items([...value])))
-    if (types.isMap(value)) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
+    if (isDate(value)) return this.date(value)
+    if (ArrayBuffer.isView(value) || isAnyArrayBuffer(value)) return this.bytes(value)
+    if (isSet(value)) return this.within(value, () => tag('set', this.items([...value])))
+    if (isMap(value)) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
     if (typeof value.toJSON === 'function') return this.within(value, () => this.convert(value.toJSON()))
     const prototype = Object.getPrototypeOf(value)
     if (prototype !== Object.prototype && prototype !== null) this.refuseStrange(value)
@@ -150,15 +153,15 @@ class Encoder {
 
   /** @param {any} value */
   refuseStrange (value) {
-    if (types.isNativeError(value)) this.refuse('an Error: throw it, or pass its message')
+    if (isNativeError(value)) this.refuse('an Error: throw it, or pass its message')
     if (typeof value.then === 'function') this.refuse('a promise: await it first')
-    if (types.isRegExp(value)) this.refuse('a RegExp')
-    if (types.isGeneratorObject(value)) this.refuse('a generator: spread it into an array, [...it]')
-    if (types.isMapIterator(value) || types.isSetIterator(value)) this.refuse('an iterator: spread it into an array, [...it]')
+    if (isRegExp(value)) this.refuse('a RegExp')
+    if (isGeneratorObject(value)) this.refuse('a generator: spread it into an array, [...it]')
+    if (isMapIterator(value) || isSetIterator(value)) this.refuse('an iterator: spread it into an array, [...it]')
     if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream: read it to its end')
-    if (types.isWeakMap(value) || types.isWeakSet(value)) this.refuse('a weak collection')
-    if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive')
-    if (types.isProxy(value)) this.refuse('a Proxy')
+    if (isWeakMap(value) || isWeakSet(value)) this.refuse('a weak collection')
+    if (isBoxedPrimitive(value)) this.refuse('a boxed primitive')
+    if (isProxy(value)) this.refuse('a Proxy')
   }
 
   /** @param {string} what @returns {never} */

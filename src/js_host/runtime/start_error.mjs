@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { describeError } from './errors.mjs'
 import { setImmediate } from './originals.mjs'
 import { missingModule } from './packages.mjs'
-
-const RUNTIME = fileURLToPath(new URL('.', import.meta.url))
+import { RUNTIME_PATH, isOurs } from './place.mjs'
 
 /** A line of a stack. */
 const CALL = /^ +at .+$/gm
@@ -70,7 +69,7 @@ export function formatStartError (error) {
  * @param {string} stack
  */
 function withoutOurs (stack) {
-  const ours = (/** @type {string} */ line) => /^ +at /.test(line) && (/\bnode:|<anonymous>\)?$/.test(line) || line.includes(RUNTIME))
+  const ours = (/** @type {string} */ line) => /^ +at /.test(line) && (/\bnode:|<anonymous>\)?$/.test(line) || isOurs(line))
   return stack.split('\n').filter((line) => !ours(line)).join('\n')
 }
 
@@ -171,7 +170,7 @@ function headPlace (stack) {
 function stackPlace (stack) {
   const places = [...stack.matchAll(/^ +at (?:.*\()?((?:file:\/\/|\/|[A-Za-z]:\\)[^()]+):(\d+):(\d+)\)?$/gm)]
     .map(([, file, line, column]) => ({ file: pathOf(file), line: Number(line), column: Number(column) }))
-    .filter(({ file }) => !file.startsWith(RUNTIME))
+    .filter(({ file }) => !file.startsWith(RUNTIME_PATH))
   return places.find(({ file }) => !file.includes('node_modules')) ?? places[0] ?? null
 }
 

@@ -3,9 +3,10 @@
 // It ends the process when the supervisor is gone, when a function has blocked the event loop beyond its deadline, and when
 // something else blocks it for long.
 
-import fs from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { Worker as Thread } from 'node:worker_threads'
 import { performance } from './originals.mjs'
+import { RUNTIME_URL } from './place.mjs'
 import { CELLS, ENDLESS, LEAVING, NEAREST, RUNNING, TURNS } from './worker.mjs'
 
 /** Node ends the process where it denies the inspector, so it must be asked before. */
@@ -30,7 +31,7 @@ export class Watchdog {
     /** @type {number[]} */
     this.descriptors = []
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now()
-    this.thread = new Thread(new URL('./watchdog_thread.mjs', import.meta.url), {
+    this.thread = new Thread(new URL('watchdog_thread.mjs', RUNTIME_URL), {
       workerData: { control, cells: this.cells, seats: this.seats, inodes: this.inodes, origin, RUNNING, NEAREST, LEAVING, ENDLESS, TURNS, SILENT, INSPECTS, DEBUGGED },
       stdin: false,
       execArgv: [],
@@ -51,7 +52,7 @@ export class Watchdog {
   opened (fd) {
     let seat = this.descriptors.indexOf(SILENT)
     if (seat < 0) seat = this.descriptors.length
-    this.inodes[seat] = fs.fstatSync(fd).ino
+    this.inodes[seat] = fstatSync(fd).ino
     this.descriptors[seat] = this.seats[seat] = fd
     return seat
   }
