@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from js_host._client.spin import INTERRUPTED, MAX_SKIP, REST, SHORTEST_SPIN, SPIN, Spinner, spin_time
+from js_host._client.spin import (
+    BUSY,
+    INTERRUPTED,
+    LONGEST_REST,
+    MAX_SKIP,
+    REST,
+    SHORTEST_SPIN,
+    SPIN,
+    Spinner,
+    spin_time,
+)
 
 
 def follows(spinner: Spinner, now: float = 100.0) -> bool:
@@ -35,9 +45,9 @@ def test_it_polls_for_about_twice_as_long_as_the_last_answer_took() -> None:
     assert spinner.span == SPIN
 
 
-def test_each_poll_in_vain_doubles_the_number_of_calls_that_do_without_up_to_a_bound() -> None:
+def test_each_poll_in_vain_after_the_first_doubles_the_number_of_calls_that_do_without_up_to_a_bound() -> None:
     spinner = Spinner(SPIN)
-    for expected in (2, 4, 8):
+    for expected in (0, 1, 2, 4, 8):
         spinner.failed(0.0, 1.0)
         assert [follows(spinner) for _ in range(expected + 1)] == [False] * expected + [True]
     for _ in range(20):
@@ -45,20 +55,39 @@ def test_each_poll_in_vain_doubles_the_number_of_calls_that_do_without_up_to_a_b
     assert sum(not follows(spinner) for _ in range(2 * MAX_SKIP)) == MAX_SKIP
 
 
-def test_success_makes_up_for_one_failure_at_a_time() -> None:
+def test_success_makes_up_for_all_failures_before_it() -> None:
     spinner = Spinner(SPIN)
-    spinner.failed(0.0, 1.0)
-    spinner.failed(0.0, 1.0)
+    for _ in range(10):
+        spinner.failed(0.0, 1.0)
     while not follows(spinner):
         pass
     spinner.succeeded(0.0, 10e-6)
     spinner.failed(0.0, 1.0)
-    assert [follows(spinner) for _ in range(5)] == [False] * 4 + [True]
+    assert follows(spinner)
 
 
-def test_one_that_was_interrupted_for_another_process_rests_for_many_times_as_long() -> None:
+def interrupted(spinner: Spinner, start: float, spent: float = SPIN + 2 * INTERRUPTED) -> float:
+    spinner.succeeded(start, start + spent)
+    return start + spent
+
+
+def test_one_that_was_interrupted_twice_for_other_processes_rests_for_many_times_as_long() -> None:
     spinner = Spinner(SPIN)
-    spent = SPIN + 2 * INTERRUPTED
-    spinner.succeeded(100.0, 100.0 + spent)
-    assert not follows(spinner, 100.0 + spent * REST)
-    assert follows(spinner, 100.0 + spent * (REST + 2))
+    spent = interrupted(spinner, 100.0) - 100.0
+    now = interrupted(spinner, 100.0 + BUSY / 2)
+    assert not follows(spinner, now + spent * (REST - 1))
+    assert follows(spinner, now + spent * (REST + 1))
+
+
+def test_one_that_was_interrupted_now_and_then_does_not_rest() -> None:
+    spinner = Spinner(SPIN)
+    for start in (100.0, 100.0 + 2 * BUSY, 100.0 + 4 * BUSY):
+        assert follows(spinner, interrupted(spinner, start))
+
+
+def test_the_rest_is_short_however_long_the_interruptions_were() -> None:
+    spinner = Spinner(SPIN)
+    for _ in range(2):
+        now = interrupted(spinner, 100.0, 10.0)
+    assert not follows(spinner, now + LONGEST_REST / 2)
+    assert follows(spinner, now + LONGEST_REST)

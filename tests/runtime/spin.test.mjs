@@ -23,7 +23,9 @@ test('the loop sleeps when the span is over, and does without after that', () =>
   const spinner = new Spinner(200)
   Object.assign(spinner, { turning: true, until: 1000, lastTurn: 999.9 })
   spinner.next(1000.1)
-  assert.equal(spinner.turning, false)
+  assert.deepEqual([spinner.turning, spinner.skip], [false, 0])
+  spinner.inVain()
+  spinner.inVain()
   assert.equal(spinner.skip, 2)
   spinner.answered(true)
   spinner.answered(true)
@@ -32,12 +34,34 @@ test('the loop sleeps when the span is over, and does without after that', () =>
   assert.equal(spinner.turning, true)
 })
 
-test('a loop that was interrupted for another process rests for many times as long', () => {
+test('what was in vain counts in a row, up to a bound', () => {
   const spinner = new Spinner(200)
-  Object.assign(spinner, { turning: true, until: Infinity, lastTurn: 1000 })
-  spinner.next(1005)
-  assert.equal(spinner.turning, false)
-  assert.equal(spinner.restUntil, 1005 + 5 * 30)
+  for (let i = 0; i < 20; i++) spinner.inVain()
+  assert.equal(spinner.skip, 64)
+  Object.assign(spinner, { lastAnswer: 1000, turning: true })
+  spinner.isClose(1000.01)
+  spinner.inVain()
+  assert.equal(spinner.skip, 0)
+})
+
+test('a loop that was interrupted twice for other processes rests for many times as long, not for ever', () => {
+  for (const [spent, rest] of [[3, 180], [5, 250]]) {
+    const spinner = new Spinner(200)
+    Object.assign(spinner, { turning: true, until: Infinity, lastTurn: 1000 })
+    spinner.next(1000 + spent)
+    assert.deepEqual([spinner.turning, spinner.restUntil], [true, 0])
+    spinner.next(1000 + 2 * spent)
+    assert.deepEqual([spinner.turning, spinner.restUntil], [false, 1000 + 2 * spent + rest])
+  }
+})
+
+test('a loop that is interrupted now and then goes on', () => {
+  const spinner = new Spinner(200)
+  for (const now of [1000, 1200, 1400]) {
+    Object.assign(spinner, { turning: true, until: Infinity, lastTurn: now - 50 })
+    spinner.next(now)
+    assert.equal(spinner.turning, true)
+  }
 })
 
 test('without a limit the loop never turns', () => {

@@ -3,7 +3,7 @@
 A process that sleeps in the kernel costs a wake-up when its answer comes, several times the call itself. One
 that polls in vain costs the time that it polled, and on busy processors it keeps the worker from running. So a
 connection polls only while that pays: for about twice as long as the last answers took, less often after each
-time that was in vain, and not at all for a while after it was itself interrupted.
+time in a row that was in vain, and not at all for a while after it was itself interrupted again and again.
 """
 
 from __future__ import annotations
@@ -16,27 +16,33 @@ SPIN = 200e-6
 #: How long it polls at least, in seconds.
 SHORTEST_SPIN = 30e-6
 
-#: After a poll that was in vain, at most this many calls do without.
-MAX_SKIP = 256
+#: After polls that were in vain, one after the other, at most this many calls do without.
+MAX_SKIP = 64
 
 #: A poll that took so much longer than it should was interrupted for another process, in seconds.
 INTERRUPTED = 1e-3
 
-#: For how many times that long there is no polling then.
-REST = 30
+#: Twice within so many seconds: the processors are busy. Once is nothing: Node compiles, or collects garbage.
+BUSY = 0.1
+
+#: For how many times as long as the second one took there is no polling then …
+REST = 60
+#: … and at most for so long, in seconds.
+LONGEST_REST = 0.25
 
 
 class Spinner:
     """One connection's experience with polling. `limit` is how long it may poll at most, in seconds; 0 is never."""
 
-    __slots__ = ("_back_off", "_rest_until", "_skip", "limit", "span")
+    __slots__ = ("_back_off", "_interrupted", "_rest_until", "_skip", "limit", "span")
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         #: How long to poll now, in seconds.
         self.span = limit
         self._skip = 0
-        self._back_off = 1
+        self._back_off = 0
+        self._interrupted = -BUSY
         self._rest_until = 0.0
 
     def should_spin(self, now: float, last_used: float) -> bool:
@@ -56,14 +62,21 @@ class Spinner:
         """The answer came while polling."""
         spent = now - start
         if spent > self.span + INTERRUPTED:
-            self._rest_until = now + spent * REST
+            self._rest(now, spent)
         self.span = min(max(spent * 2, SHORTEST_SPIN), self.limit)
-        self._back_off = self._back_off >> 1 or 1
+        self._back_off = 0
 
     def failed(self, start: float, now: float) -> None:
         """The answer came after polling had ended."""
         self.span = min((now - start) * 2, self.limit)
-        self._back_off = self._skip = min(self._back_off * 2, MAX_SKIP)
+        self._skip = self._back_off
+        self._back_off = min(self._back_off * 2 or 1, MAX_SKIP)
+
+    def _rest(self, now: float, spent: float) -> None:
+        """Polling was interrupted."""
+        if now - self._interrupted < BUSY:
+            self._rest_until = now + min(spent * REST, LONGEST_REST)
+        self._interrupted = now
 
 
 def can_spin() -> bool:

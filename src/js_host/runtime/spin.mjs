@@ -3,19 +3,22 @@
 // An event loop that sleeps in the kernel costs a wake-up, several times the call itself. One that re-arms
 // setImmediate polls its sockets without sleeping; timers, promises and other sockets go on as usual. In vain it costs
 // processor time, and on busy processors keeps the client from running. So the loop turns only while that pays: for about
-// twice as long as the last calls took to come, less often after each time that was in vain, and not at all for a while
-// after it was itself interrupted. _client/spin.py does the same on the other side.
+// twice as long as the last calls took to come, less often after each time in a row that was in vain, and not at all for a while
+// after it was itself interrupted again and again. _client/spin.py does the same on the other side.
 
 import { performance, setImmediate } from './originals.mjs'
 
 /** How long the loop turns at least, in ms. */
 const SHORTEST_SPAN = 0.03
-/** After a span in which no call came, at most this many answers do without. */
-const MAX_SKIP = 256
+/** After spans in which no call came, one after the other, at most this many answers do without. */
+const MAX_SKIP = 64
 /** A turn that took longer than this (in ms) was interrupted for another process. */
 const INTERRUPTED = 2
-/** For how many times that long there is no spinning then. */
-const REST = 30
+/** Two of those within this time (in ms) are a busy processor. One alone is a thread of Node's own, which compiles or collects. */
+const BUSY = 100
+/** For how many times as long as the second took there is no spinning then, and at most for so long, in ms. */
+const REST = 60
+const LONGEST_REST = 250
 
 export class Spinner {
   /** @param {number} microseconds how long to keep turning after an answer at most; 0 is never */
@@ -25,9 +28,10 @@ export class Spinner {
     this.until = 0
     this.lastAnswer = -Infinity
     this.lastTurn = 0
+    this.interrupted = -Infinity
     this.restUntil = 0
     this.skip = 0
-    this.backOff = 1
+    this.backOff = 0
     this.turning = false
     this.turn = () => this.next(performance.now())
   }
@@ -36,10 +40,22 @@ export class Spinner {
   next (now) {
     const spent = now - this.lastTurn
     this.lastTurn = now
-    if (spent > INTERRUPTED) this.restUntil = now + spent * REST
+    if (spent > INTERRUPTED) this.rest(now, spent)
     this.turning = now < this.until && now >= this.restUntil
     if (this.turning) setImmediate(this.turn)
-    else this.backOff = this.skip = Math.min(this.backOff * 2, MAX_SKIP)
+    else this.inVain()
+  }
+
+  /** No call came. One such time says little: the next answer does without only if it was not the first. */
+  inVain () {
+    this.skip = this.backOff
+    this.backOff = Math.min(this.backOff * 2 || 1, MAX_SKIP)
+  }
+
+  /** A turn was interrupted. @param {number} now @param {number} spent */
+  rest (now, spent) {
+    if (now - this.interrupted < BUSY) this.restUntil = now + Math.min(spent * REST, LONGEST_REST)
+    this.interrupted = now
   }
 
   /**
@@ -50,7 +66,7 @@ export class Spinner {
     const gap = now - this.lastAnswer
     if (gap >= this.limit) return false
     this.span = Math.min(Math.max(gap * 2, SHORTEST_SPAN), this.limit)
-    if (this.turning) this.backOff = this.backOff >> 1 || 1
+    if (this.turning) this.backOff = 0
     return true
   }
 
