@@ -4,7 +4,6 @@ Needs Python 3.11 or later and nothing else: what a chore needs (pytest, Node, .
 into `.venv`, once. `make test` and the like are the same words.
 """
 
-import glob
 import os
 import shutil
 import subprocess
@@ -14,11 +13,8 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 FLEET = os.path.join(ROOT, ".fleet")
 PROCESSES = (os.cpu_count() or 1) + 1  # that test at once; most tests mostly wait
-ESBUILD = "0.28.2"
-RUNTIME = os.path.join("src", "js_host", "runtime")
-BUNDLE = os.path.join(RUNTIME, "bundle", "main.cjs")
-BANNER = """// Made of ../main.mjs by `python3 dev.py bundle`, as one file loads sooner than many. Edit its modules.
-const MAIN_URL = require('node:url').pathToFileURL(require('node:path').join(__dirname, '..', 'main.mjs')).href"""
+ROLLUP = "4.68.8"
+BUNDLE = os.path.join("src", "js_host", "runtime", "bundle")
 EXAMPLES = {"quickstart": "hello_world.py", "react_ssr": "render.py"}
 
 
@@ -76,14 +72,13 @@ def types(*_):
 
 
 def bundle(target=BUNDLE):
-    """Make one file of what a worker runs, after a change in the runtime: it starts 8 ms sooner so."""
-    tools = os.path.join(VENV, "esbuild-" + ESBUILD, "node_modules")
+    """Make the files that workers run, after a change in the runtime: they start sooner so."""
+    python, tools = prepare(VENV, sys.executable), os.path.join(VENV, "rollup-" + ROLLUP)
     if not os.path.exists(tools):
-        python = prepare(VENV, sys.executable)
-        npm(python, "install", "--prefix", os.path.dirname(tools), "--no-save", "--silent", "esbuild@" + ESBUILD)
-    (esbuild,) = glob.glob(os.path.join(tools, "@esbuild", "*", "bin", "esbuild"))
-    how = ["--bundle", "--platform=node", "--target=node20", "--format=cjs", "--define:import.meta.url=MAIN_URL"]
-    run(esbuild, os.path.join(RUNTIME, "main.mjs"), *how, "--banner:js=" + BANNER, "--outfile=" + target)
+        npm(python, "install", "--prefix", tools, "--no-save", "--silent", "rollup@" + ROLLUP)
+    rollup = os.path.join(tools, "node_modules", "rollup", "dist", "bin", "rollup")
+    shutil.rmtree(os.path.join(ROOT, target), ignore_errors=True)
+    run(node(python), rollup, "--silent", "--config", os.path.join("scripts", "bundle.config.mjs"), "--dir", target)
 
 
 def check(*args):
