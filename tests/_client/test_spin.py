@@ -79,6 +79,14 @@ def test_one_that_was_interrupted_twice_for_other_processes_rests_for_many_times
     assert follows(spinner, now + spent * (REST + 1))
 
 
+def test_one_that_is_interrupted_again_soon_after_its_rest_rests_at_once() -> None:
+    spinner = Spinner(SPIN)
+    interrupted(spinner, 100.0)
+    interrupted(spinner, 100.0)
+    now = interrupted(spinner, 100.0 + LONGEST_REST - BUSY / 2)
+    assert not follows(spinner, now + BUSY)
+
+
 def test_one_that_was_interrupted_now_and_then_does_not_rest() -> None:
     spinner = Spinner(SPIN)
     for start in (100.0, 100.0 + 2 * BUSY, 100.0 + 4 * BUSY):

@@ -51,7 +51,11 @@ test('a loop that was interrupted twice for other processes rests for many times
     spinner.next(1000 + spent)
     assert.deepEqual([spinner.turning, spinner.restUntil], [true, 0])
     spinner.next(1000 + 2 * spent)
-    assert.deepEqual([spinner.turning, spinner.restUntil], [false, 1000 + 2 * spent + rest])
+    const until = 1000 + 2 * spent + rest
+    assert.deepEqual([spinner.turning, spinner.restUntil], [false, until])
+    spinner.lastTurn = until
+    spinner.next(until + 90)
+    assert.equal(spinner.restUntil, until + 90 + 250, 'so soon after a rest, once is enough')
   }
 })
 

@@ -22,7 +22,7 @@ MAX_SKIP = 64
 #: A poll that took so much longer than it should was interrupted for another process, in seconds.
 INTERRUPTED = 1e-3
 
-#: Twice within so many seconds: the processors are busy. Once is nothing: Node compiles, or collects garbage.
+#: Twice within so many seconds, or so soon after a rest: the processors are busy. Once is nothing: Node compiles.
 BUSY = 0.1
 
 #: For how many times as long as the second one took there is no polling then …
@@ -74,7 +74,7 @@ class Spinner:
 
     def _rest(self, now: float, spent: float) -> None:
         """Polling was interrupted."""
-        if now - self._interrupted < BUSY:
+        if now - max(self._interrupted, self._rest_until) < BUSY:
             self._rest_until = now + min(spent * REST, LONGEST_REST)
         self._interrupted = now
 

@@ -2494,7 +2494,7 @@ const SHORTEST_SPAN = 0.03;
 const MAX_SKIP = 64;
 /** A turn that took longer than this (in ms) was interrupted for another process. */
 const INTERRUPTED = 2;
-/** Two of those within this time (in ms) are a busy processor. One alone is a thread of Node's own, which compiles or collects. */
+/** Two of those within this time (in ms), or one so soon after a rest, are a busy processor. One alone is a thread of Node's own, which compiles or collects. */
 const BUSY = 100;
 /** For how many times as long as the second took there is no spinning then, and at most for so long, in ms. */
 const REST = 60;
@@ -2534,7 +2534,7 @@ class Spinner {
 
   /** A turn was interrupted. @param {number} now @param {number} spent */
   rest (now, spent) {
-    if (now - this.interrupted < BUSY) this.restUntil = now + Math.min(spent * REST, LONGEST_REST);
+    if (now - Math.max(this.interrupted, this.restUntil) < BUSY) this.restUntil = now + Math.min(spent * REST, LONGEST_REST);
     this.interrupted = now;
   }
 
