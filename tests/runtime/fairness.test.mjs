@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMIT, call, serve, until } from './client.mjs'
-import { FrameReader, HEADER_SIZE, HELD, RESULT, READ_SIZE, readUint32, textFrame } from '../../src/js_host/runtime/frames.mjs'
+import { BYE, FrameReader, HEADER_SIZE, HELD, RESULT, READ_SIZE, readUint32, textFrame } from '../../src/js_host/runtime/frames.mjs'
 
 const SOME = 'x'.repeat(20_000) // three such calls fit into what is read at once
 
@@ -63,6 +63,16 @@ test('calls that wait for their turns do not run when their client is gone', asy
   const before = ran
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
   assert.ok(ran === before && ran < 50, `${before}, then ${ran} of 50 ran`)
+})
+
+test('a client that breaks the rules behind slow calls hears so, whatever else it has sent', async (t) => {
+  const { connect } = await serve(t, { slow: () => busy(3) })
+  const client = await connect()
+  client.send(call(1, 'slow', 1), call(2, 'slow', 1), textFrame(3, 99, ''), Buffer.alloc(150_000))
+  const frames = [await client.next(), await client.next(), await client.next()]
+  assert.deepEqual(frames.map(({ kind }) => kind), [RESULT, RESULT, BYE])
+  assert.equal(frames[2].value.reason, 'protocol')
+  await client.closed
 })
 
 test('frames that are held are given again in their order, wherever reads end', () => {

@@ -121,6 +121,7 @@ export class Connection {
     this.reading = false
     this.flush()
     const now = this.worker.spinner.answered(close)
+    if (this.broken) return true // what nobody has read when a socket is closed keeps the client from reading why
     if (this.reader.isPartial !== (this.patience.timer !== null)) this.patience.look()
     const { writableLength } = this.socket
     this.listening = writableLength < MOST_UNSENT
@@ -132,7 +133,7 @@ export class Connection {
 
   /** The event loop has turned, or the client has read what it had to read. */
   goOn () {
-    if (this.broken || this.socket.destroyed || !this.listening) return
+    if (this.socket.destroyed || !this.listening) return
     this.since = performance.now()
     if (!this.reader.isHeld || this.take(0, false)) this.socket.resume()
   }
