@@ -44,10 +44,10 @@ Rounds = dict[str, list[float]]
 
 
 class Alone:
-    """Node processes that render pages on their own."""
+    """Node processes that render pages on their own; with "codec" they decode and encode them, too."""
 
-    def __init__(self, count: int, node: str, stack: ExitStack) -> None:
-        command = [node, os.path.join(JS, "pages.mjs")]
+    def __init__(self, count: int, node: str, stack: ExitStack, *how: str) -> None:
+        command = [node, os.path.join(JS, "pages.mjs"), *how]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
         self.nodes = [stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(count)]
         self.say(compact(page_props()).decode())
@@ -71,7 +71,7 @@ def own_cases(node: str, scale: float, stack: ExitStack) -> dict[str, Callable[[
 
     config = os.path.join(JS, "host.config.cjs")
     one, two = (stack.enter_context(JSHost(config, workers=count, env=["BENCH_PAGE"])) for count in (1, 2))
-    prototype, alone = Prototype(), Alone(2, node, stack)
+    prototype, alone, codec = Prototype(), Alone(2, node, stack), Alone(2, node, stack, "codec")
     stack.callback(prototype.close)
     names, waits = ["World"] * int(100_000 * scale), [5] * int(400 * scale)
     pages = [page_props()] * (int(1000 * scale) * 2)
@@ -83,6 +83,7 @@ def own_cases(node: str, scale: float, stack: ExitStack) -> dict[str, Callable[[
         **{f"5 ms, {title}": mapped(host, "busy", waits) for title, host in counted(one, two)},
         **{f"page, {title}": mapped(host, "renderPage", pages) for title, host in counted(one, two)},
         "page, 2 Nodes alone": lambda: each(pages, lambda: alone.render(len(pages))),
+        "page, 2 Nodes alone, with codec": lambda: each(pages, lambda: codec.render(len(pages))),
     }
 
 
