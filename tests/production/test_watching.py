@@ -98,7 +98,7 @@ def test_a_host_whose_workers_all_crash_is_alive_and_not_ready(
     wait_for(lambda: get(f"{url}/ready")[0] == 503, 20)
     wait_for(lambda: "failed" in get(f"{url}/ready")[1], 20)
     assert get(f"{url}/health")[0] == 200
-    assert host.said("It crashed too often")
+    wait_for(lambda: host.said("It crashed too often"), 20)
     assert samples(url)["js_host_ready",] == 0
     assert host.end() == 0
 
