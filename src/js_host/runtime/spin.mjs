@@ -29,7 +29,7 @@ export class Spinner {
     this.lastAnswer = -Infinity
     this.lastTurn = 0
     this.interrupted = -Infinity
-    this.restUntil = 0
+    this.restUntil = -Infinity
     this.skip = 0
     this.backOff = 0
     this.turning = false
