@@ -10,10 +10,21 @@ const above = {
   resolveImportMeta: (property) => property === 'url' ? "require('node:url').pathToFileURL(__dirname).href" : null
 }
 
+/**
+ * A file that is loaded late finds the main one loaded, although a function may have cleared `require.cache`, as some do to load their
+ * own files anew. Without it, the whole worker would start again, inside itself.
+ */
+const remembered = {
+  name: 'remembered',
+  renderDynamicImport: ({ targetModuleId }) => targetModuleId?.endsWith('.mjs')
+    ? { left: 'Promise.resolve().then(() => (require.cache[__filename] = module, require(', right: ')))' }
+    : null
+}
+
 export default {
   input: 'src/js_host/runtime/main.mjs',
   external: /^node:/,
-  plugins: [above],
+  plugins: [above, remembered],
   output: {
     format: 'cjs',
     banner: BANNER,

@@ -49,3 +49,21 @@ def test_a_worker_that_could_not_open_its_door_for_one_caller_opens_it_for_the_n
         process.terminate()
         _, log = process.communicate(timeout=20)
     assert "A connection could not be served: too many open files" in log
+
+
+CLEARING = """
+const clear = () => { for (const file of Object.keys(require.cache)) delete require.cache[file] }
+clear()
+module.exports = { port: 0, functions: { pid: () => { clear(); return process.pid } } }
+"""
+
+
+def test_a_worker_goes_on_though_its_functions_clear_the_cache_of_require_to_load_their_own_files_anew(
+    nothing_left: Any,
+) -> None:
+    with running(nothing_left.config(CLEARING)) as (url, _):
+        pids = set()
+        for _ in range(3):
+            request = urllib.request.Request(f"{url}/function/pid", b"{}", {"Content-Type": "application/json"})
+            pids.add(urllib.request.urlopen(request, timeout=5).read())
+    assert len(pids) == 1

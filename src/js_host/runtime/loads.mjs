@@ -8,7 +8,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packagesOf } from './installed.mjs'
 import { performance } from './originals.mjs'
-import { RUNTIME_URL } from './place.mjs'
+import { RUNTIME_PATH, RUNTIME_URL } from './place.mjs'
 import { sourcesBelow } from './sources.mjs'
 
 /** How many files elsewhere are worth telling of. */
@@ -46,7 +46,8 @@ export class Loads {
   files () {
     const files = new Map()
     const unsure = this.isWhole ? [] : sourcesBelow(this.root)
-    for (const file of [...unsure, ...Object.keys(/** @type {any} */ (module)._cache)]) files.set(file, performance.timeOrigin)
+    const required = Object.keys(/** @type {any} */ (module)._cache).filter((file) => !file.startsWith(RUNTIME_PATH))
+    for (const file of [...unsure, ...required]) files.set(file, performance.timeOrigin)
     for (const [url, moment] of this.moments) files.set(fileURLToPath(url), moment)
     return files
   }
