@@ -61,20 +61,22 @@ export class Connection {
     this.flush = this.flush.bind(this)
     this.goOn = this.goOn.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
+    const isOurs = source.stream === undefined
+    if (head !== undefined && isOurs) this.reader.begin(head) // a new socket asks at once where to write what it reads
     /** @type {Socket} */
     this.socket = source.stream ?? new Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     })
     this.takeSeat()
-    if (source.stream !== undefined) this.socket.on('data', (bytes) => this.feed(bytes))
+    if (!isOurs) this.socket.on('data', (bytes) => this.feed(bytes))
     this.socket.on('error', () => {})        // a reset is followed by 'close', which says all there is to say
     this.socket.on('end', () => this.socket.destroy())
     this.socket.on('close', () => this.closed())
     this.greeting = later(HELLO_TIMEOUT, () => { if (!this.greeted) this.socket.destroy() })
     worker.opened(this)
-    if (head !== undefined) this.feed(head)
-    if (this.listening) this.socket.resume()
+    if (head !== undefined && !isOurs) this.feed(head)
+    if (isOurs ? head === undefined || this.onRead(0) : this.listening) this.socket.resume()
   }
 
   takeSeat () {
@@ -144,7 +146,11 @@ export class Connection {
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
     if (kind === CALL && this.greeted) {
-      if (this.hasRun && !this.feeding && performance.now() - this.since > LONGEST_TURN) return HELD
+      if (this.hasRun && performance.now() - this.since > LONGEST_TURN) {
+        if (!this.feeding) return HELD
+        this.flush() // to feed has no turns
+        this.since = performance.now()
+      }
       this.hasRun = true
       return this.calls.begin(id, bytes, at, start + length, owned)
     }

@@ -192,6 +192,11 @@ export class FrameReader {
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end)
   }
 
+  /** Bytes that came before the first read: `received(0)` takes them up. @param {Buffer} bytes fewer than READ_SIZE */
+  begin (bytes) {
+    this.end = bytes.copy(this.buffer)
+  }
+
   #compact () {
     this.buffer.copyWithin(0, this.start, this.end)
     this.end -= this.start
@@ -201,7 +206,7 @@ export class FrameReader {
   /** @param {number} count how many bytes were written into the buffer; with 0, the next ones still go where they were to go */
   received (count) {
     if (this.large !== null) return this.#receivedLarge(count)
-    const have = this.end += count
+    const have = this.end + count
     const { buffer } = this
     let at = this.start
     this.isHeld = false
@@ -220,6 +225,7 @@ export class FrameReader {
       at = next
     }
     this.start = at
+    this.end = have
     if (at === have && count > 0) this.start = this.end = 0
   }
 

@@ -55,7 +55,8 @@ class Loads {
   files () {
     const files = new Map();
     const unsure = this.isWhole ? [] : sources.sourcesBelow(this.root);
-    for (const file of [...unsure, ...Object.keys(/** @type {any} */ (module$1)._cache)]) files.set(file, main.performance.timeOrigin);
+    const required = Object.keys(/** @type {any} */ (module$1)._cache).filter((file) => !file.startsWith(main.RUNTIME_PATH));
+    for (const file of [...unsure, ...required]) files.set(file, main.performance.timeOrigin);
     for (const [url, moment] of this.moments) files.set(node_url.fileURLToPath(url), moment);
     return files
   }

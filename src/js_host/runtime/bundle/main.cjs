@@ -176,7 +176,7 @@ function isError (thrown) {
  * @returns {Promise<import('./start_error.mjs').StartError>}
  */
 async function startError (thrown, configFile) {
-  const { tellStart } = await Promise.resolve().then(() => require('./start_error.cjs'));
+  const { tellStart } = await Promise.resolve().then(() => (require.cache[__filename] = module, require('./start_error.cjs')));
   return tellStart(thrown, configFile)
 }
 
@@ -850,6 +850,11 @@ class FrameReader {
     return this.end === 0 ? this.buffer : this.buffer.subarray(this.end)
   }
 
+  /** Bytes that came before the first read: `received(0)` takes them up. @param {Buffer} bytes fewer than READ_SIZE */
+  begin (bytes) {
+    this.end = bytes.copy(this.buffer);
+  }
+
   #compact () {
     this.buffer.copyWithin(0, this.start, this.end);
     this.end -= this.start;
@@ -859,7 +864,7 @@ class FrameReader {
   /** @param {number} count how many bytes were written into the buffer; with 0, the next ones still go where they were to go */
   received (count) {
     if (this.large !== null) return this.#receivedLarge(count)
-    const have = this.end += count;
+    const have = this.end + count;
     const { buffer } = this;
     let at = this.start;
     this.isHeld = false;
@@ -878,6 +883,7 @@ class FrameReader {
       at = next;
     }
     this.start = at;
+    this.end = have;
     if (at === have && count > 0) this.start = this.end = 0;
   }
 
@@ -2509,7 +2515,7 @@ class Spinner {
     this.lastAnswer = -Infinity;
     this.lastTurn = 0;
     this.interrupted = -Infinity;
-    this.restUntil = 0;
+    this.restUntil = -Infinity;
     this.skip = 0;
     this.backOff = 0;
     this.turning = false;
@@ -2891,20 +2897,22 @@ class Connection {
     this.flush = this.flush.bind(this);
     this.goOn = this.goOn.bind(this);
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO));
+    const isOurs = source.stream === undefined;
+    if (head !== undefined && isOurs) this.reader.begin(head); // a new socket asks at once where to write what it reads
     /** @type {Socket} */
     this.socket = source.stream ?? new net.Socket({
       ...source,
       onread: { buffer: () => this.reader.getBuffer(), callback: (count) => this.onRead(count) }
     });
     this.takeSeat();
-    if (source.stream !== undefined) this.socket.on('data', (bytes) => this.feed(bytes));
+    if (!isOurs) this.socket.on('data', (bytes) => this.feed(bytes));
     this.socket.on('error', () => {});        // a reset is followed by 'close', which says all there is to say
     this.socket.on('end', () => this.socket.destroy());
     this.socket.on('close', () => this.closed());
     this.greeting = later(HELLO_TIMEOUT, () => { if (!this.greeted) this.socket.destroy(); });
     worker.opened(this);
-    if (head !== undefined) this.feed(head);
-    if (this.listening) this.socket.resume();
+    if (head !== undefined && !isOurs) this.feed(head);
+    if (isOurs ? head === undefined || this.onRead(0) : this.listening) this.socket.resume();
   }
 
   takeSeat () {
@@ -2974,7 +2982,11 @@ class Connection {
     const id = readUint32(bytes, at + 4);
     const start = at + HEADER_SIZE;
     if (kind === CALL && this.greeted) {
-      if (this.hasRun && !this.feeding && performance.now() - this.since > LONGEST_TURN) return HELD
+      if (this.hasRun && performance.now() - this.since > LONGEST_TURN) {
+        if (!this.feeding) return HELD
+        this.flush(); // to feed has no turns
+        this.since = performance.now();
+      }
       this.hasRun = true;
       return this.calls.begin(id, bytes, at, start + length, owned)
     }
@@ -3209,7 +3221,7 @@ class Host {
 
   /** Keep metrics from now on. @param {string} place where the supervisor answers for them */
   async keepMetrics (place) {
-    const { Metrics } = await Promise.resolve().then(() => require('./metrics.cjs'));
+    const { Metrics } = await Promise.resolve().then(() => (require.cache[__filename] = module, require('./metrics.cjs')));
     this.metrics = new Metrics();
     this.metricsAt = place;
   }
@@ -3562,9 +3574,9 @@ function readFlags (flags) {
 }
 
 async function start () {
-  if (process.permission !== undefined) (await Promise.resolve().then(() => require('./permissions.cjs'))).checkPermissions();
+  if (process.permission !== undefined) (await Promise.resolve().then(() => (require.cache[__filename] = module, require('./permissions.cjs')))).checkPermissions();
   process.chdir(fs.existsSync(path.dirname(file)) ? path.dirname(file) : '/');
-  if (options.watch !== undefined) loads = new (await Promise.resolve().then(() => require('./loads.cjs'))).Loads(file);
+  if (options.watch !== undefined) loads = new (await Promise.resolve().then(() => (require.cache[__filename] = module, require('./loads.cjs')))).Loads(file);
   const config = await loadConfig(file);
   if (options.port !== undefined) Object.assign(config.raw, { address: options.address, port: Number(options.port) });
   const host = await Host.create(config);
@@ -3590,7 +3602,7 @@ function ready (worker) {
 /** Another worker still serves in this place. @param {Worker} worker */
 async function hold (worker) {
   ready(worker);
-  const { wordToServe } = await Promise.resolve().then(() => require('./hold.cjs'));
+  const { wordToServe } = await Promise.resolve().then(() => (require.cache[__filename] = module, require('./hold.cjs')));
   return wordToServe(control)
 }
 
@@ -3619,7 +3631,7 @@ async function complete (worker, said) {
  * @param {import('./loads.mjs').Loads} loads @param {Orders} orders of the supervisor
  */
 async function watchFiles (loads, orders) {
-  const { Watch } = await Promise.resolve().then(() => require('./watch.cjs'));
+  const { Watch } = await Promise.resolve().then(() => (require.cache[__filename] = module, require('./watch.cjs')));
   const watch = new Watch(loads, tell);
   const { drain } = orders;
   orders.drain = (order) => { watch.close(); drain(order); };
@@ -3672,7 +3684,7 @@ function httpOn (worker) {
 
 /** @param {Worker} worker */
 async function openDoor (worker) {
-  const [{ Door, tlsOptions }, { Token }] = await Promise.all([Promise.resolve().then(() => require('./door.cjs')), Promise.resolve().then(() => require('./guard.cjs'))]);
+  const [{ Door, tlsOptions }, { Token }] = await Promise.all([Promise.resolve().then(() => (require.cache[__filename] = module, require('./door.cjs'))), Promise.resolve().then(() => (require.cache[__filename] = module, require('./guard.cjs')))]);
   const { 'tls-cert': cert, 'tls-key': key, 'tls-client-ca': clientCa } = options;
   return new Door(worker, {
     token: tokenDigest === undefined ? null : new Token(tokenDigest),
