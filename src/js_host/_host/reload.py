@@ -142,8 +142,8 @@ class Reload:
             coming = slot.dismiss()
             if coming is not None:
                 self._keeper.happened(coming, lifecycle.KILL)
-        self._keeper.say("warn", self._keeper.slots[0], self.failure or "")
         self._tell_clients()
+        self._keeper.say("warn", self._keeper.slots[0], self.failure or "")
         self._tell_watcher_to_look_further()
         self._finish()
 
