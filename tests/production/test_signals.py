@@ -11,8 +11,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from js_host import JSHost
 from js_host.exceptions import WorkerDied
 
