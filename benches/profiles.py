@@ -31,6 +31,10 @@ SHOWN = 8
 
 CONFIG = os.path.join(JS, "host.config.cjs")
 PAGE = Path(HERE) / "profiles.md"
+INTRODUCTION = (
+    "By `python benches/profiles.py`. What they say is in README.md, under Where the time goes. "
+    "`main.cjs` is what the modules of the runtime are made into."
+)
 
 Shares = list[tuple[str, float]]
 
@@ -143,7 +147,7 @@ def table(python: Shares, node: Shares) -> str:
 
 
 def main() -> None:
-    parts = ["# Profiles", "By `python benches/profiles.py`. What they say is in README.md, under Where the time goes."]
+    parts = ["# Profiles", INTRODUCTION]
     for name, load in LOADS.items():
         print(name, file=sys.stderr, flush=True)
         parts.append(f"## {name[0].upper()}{name[1:]}\n\n{table(*profile(load))}")
