@@ -148,6 +148,8 @@ class Life:
         self.can_spawn, self.keeper.options.limits = True, Limits()
         for _ in range(seconds):
             for place in self.places:
+                if place.process is None:
+                    continue  # what another one did has ended it meanwhile
                 (self.die if place.process.is_killed else self.drain if place.process.must_drain else self.load)(place)
             self.turn(1.0)
 
