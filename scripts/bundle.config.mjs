@@ -1,6 +1,7 @@
 // How rollup makes what workers run, src/js_host/runtime/bundle/, of the modules of the runtime: `python3 dev.py bundle`.
 //
-// One file is loaded sooner than twenty-five. What few workers need stays in files of its own, which are loaded when it is needed.
+// One file is loaded sooner than twenty-five. What few workers need stays in files of its own, which are loaded when it is needed,
+// and so does the thread of the watchdog.
 
 const BANNER = '// Made of the modules in the directory above by `python3 dev.py bundle`, as one file loads sooner than many. Edit those.'
 
@@ -21,16 +22,22 @@ const remembered = {
     : null
 }
 
-export default {
-  input: 'src/js_host/runtime/main.mjs',
-  external: /^node:/,
-  plugins: [above, remembered],
-  output: {
-    format: 'cjs',
-    banner: BANNER,
-    entryFileNames: '[name].cjs',
-    chunkFileNames: '[name].cjs',
-    generatedCode: 'es2015',
-    interop: 'default'
-  }
+/** The watchdog has last words so seldom that it takes them from the module itself. */
+const leftThere = {
+  name: 'left there',
+  resolveDynamicImport: (specifier) => specifier.startsWith('./') ? { id: `.${specifier}`, external: true } : null
 }
+
+const output = {
+  format: 'cjs',
+  banner: BANNER,
+  entryFileNames: '[name].cjs',
+  chunkFileNames: '[name].cjs',
+  generatedCode: 'es2015',
+  interop: 'default'
+}
+
+export default [
+  { input: 'src/js_host/runtime/main.mjs', external: /^node:/, plugins: [above, remembered], output },
+  { input: 'src/js_host/runtime/watchdog_thread.mjs', external: /^node:/, plugins: [above, leftThere], output }
+]

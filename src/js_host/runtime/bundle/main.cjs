@@ -3464,9 +3464,11 @@ class Watchdog {
     /** @type {number[]} */
     this.descriptors = [];
     const origin = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-    this.thread = new node_worker_threads.Worker(new URL('watchdog_thread.mjs', RUNTIME_URL), {
+    this.thread = new node_worker_threads.Worker(new URL('bundle/watchdog_thread.cjs', RUNTIME_URL), {
       workerData: { control, cells: this.cells, seats: this.seats, inodes: this.inodes, origin, RUNNING, NEAREST, LEAVING, ENDLESS, TURNS, SILENT, INSPECTS, DEBUGGED },
       stdin: false,
+      stdout: true, // it prints nothing, and what it could print on takes 1 ms to make
+      stderr: true,
       execArgv: [],
       env: process.env
     });

@@ -1,0 +1,158 @@
+// Made of the modules in the directory above by `python3 dev.py bundle`, as one file loads sooner than many. Edit those.
+'use strict';
+
+const fs = require('node:fs');
+const net = require('node:net');
+const node_worker_threads = require('node:worker_threads');
+
+// The watchdog's thread. It keeps running while the main thread's event loop is stuck.
+
+
+/** How often it looks, and how far beyond its deadline the loop must be stuck, in ms. */
+const TICK = 150;
+const GRACE = 100;
+/** How long the main thread may take to show its stack, in ms that this process has a processor: native code can not be interrupted. */
+const STACK_TIMEOUT = 150;
+/** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
+const LONGEST_STACK_TIMEOUT = 300;
+/** So many questions in a row that the event loop does not come round to are too many. */
+const MISSES = 3;
+
+const { control, cells, seats, inodes, origin, RUNNING, NEAREST, LEAVING, ENDLESS, TURNS, SILENT, INSPECTS, DEBUGGED } = node_worker_threads.workerData;
+const port = /** @type {import('node:worker_threads').MessagePort} */ (node_worker_threads.parentPort);
+let pending = '';
+/** @type {number} the nearest deadline that the main thread was asked about */
+let doubted = 0;
+/** How often the event loop had come round when it was asked last. @type {number} */
+let turns = -1;
+/** How many questions in a row it did not come round to, although no call could be the reason. */
+let missed = 0;
+/** Whether there was a call since the last question that may block the event loop. */
+let excused = false;
+
+const supervisor = new net.Socket({ fd: control, readable: true, writable: false });
+supervisor.setEncoding('utf8');
+supervisor.on('data', (text) => {
+  const lines = (pending + text).split('\n');
+  pending = /** @type {string} */ (lines.pop());
+  for (const line of lines) hear(JSON.parse(line));
+});
+supervisor.on('error', die);
+supervisor.on('close', die);
+
+const ticker = setInterval(look, TICK);
+
+/** @param {{type: string, number?: number}} order */
+function hear (order) {
+  if (order.type === 'pulse') return pulse(order)
+  if (order.type === 'drain') cells[LEAVING] = 1; // who asks later must not get an answer by code that has been replaced
+  port.postMessage({ control: order });
+}
+
+/** The process lives, however busy the main thread is. Does its event loop, too? @param {object} order */
+function pulse (order) {
+  writeAll(control, Buffer.from(JSON.stringify(order) + '\n'));
+  missed = mayBlock() || excused || cells[TURNS] !== turns ? 0 : missed + 1;
+  if (missed === MISSES) return stuck('for long, outside of any call')
+  turns = cells[TURNS];
+  excused = DEBUGGED;
+  port.postMessage({ turn: true });
+}
+
+/** Whether a call runs that has a deadline to be judged by, or none at all. */
+function mayBlock () {
+  return cells[RUNNING] !== 0 || cells[ENDLESS] !== 0
+}
+
+/** Is the event loop stuck beyond what its calls may take? */
+function look () {
+  const now = Number(process.hrtime.bigint()) / 1e6 - origin;
+  const running = cells[RUNNING];
+  excused ||= mayBlock();
+  if (running !== 0) return now > running + GRACE ? stuck('beyond the deadline') : undefined
+  const nearest = cells[NEAREST];
+  if (nearest === 0 || now <= nearest + GRACE) return
+  // A loop that turns would have ended that call; or the cell is out of date, which a loop that turns mends.
+  if (doubted === nearest) return stuck('beyond the deadline')
+  doubted = nearest;
+  port.postMessage({ doubt: true });
+}
+
+/** The main thread does not come back: say where it is, and end the process. @param {string} how it blocks */
+async function stuck (how) {
+  clearInterval(ticker);
+  const { byeFrame } = await import('../messages.mjs');
+  const { stack, where } = await mainThreadStack();
+  const message = `The JavaScript blocked the event loop ${how}${where === '' ? '' : `, in ${where}`}.`;
+  const report = { reason: 'stuck', message, stack };
+  for (const [seat, fd] of seats.entries()) if (fd !== SILENT && inodeOf(fd) === inodes[seat]) writeAll(fd, byeFrame(report));
+  writeAll(control, Buffer.from(JSON.stringify({ type: 'stuck', message, stack }) + '\n'));
+  die();
+}
+
+/** @returns {Promise<{stack: string, where: string}>} */
+async function mainThreadStack () {
+  if (!INSPECTS) return { stack: '', where: "code that can not be shown: Node's permission model denies the inspector (Node 24 and later have --allow-inspector)" }
+  const { Session } = await import('node:inspector');
+  const session = new Session();
+  return new Promise((resolve) => {
+    const scripts = new Map();
+    whenOverdue(() => resolve({ stack: '', where: 'code that did not show its stack: native (a regular expression, JSON, …), or short of a processor' }));
+    session.connectToMainThread();
+    session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url));
+    session.on('Debugger.paused', ({ params }) => resolve(describe(params.callFrames, scripts)));
+    session.post('Debugger.enable');
+    session.post('Debugger.pause');
+  })
+}
+
+/** @param {() => void} giveUp */
+function whenOverdue (giveUp) {
+  const began = performance.now();
+  const before = process.cpuUsage();
+  setInterval(() => {
+    const { user, system } = process.cpuUsage(before);
+    if ((user + system) / 1000 > STACK_TIMEOUT || performance.now() - began > LONGEST_STACK_TIMEOUT) giveUp();
+  }, 10);
+}
+
+/**
+ * @param {import('node:inspector').Debugger.CallFrame[]} frames @param {Map<string, string>} scripts
+ */
+function describe (frames, scripts) {
+  const lines = frames.map(({ functionName, location, url }) => {
+    const file = (url || scripts.get(location.scriptId) || '').replace(/^file:\/\//, '');
+    return { file, text: `${functionName || '<anonymous>'} (${file}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})` }
+  });
+  const own = lines.filter(({ file }) => !file.startsWith('node:') && !file.startsWith(runtime));
+  return { stack: own.map(({ text }) => `    at ${text}`).join('\n'), where: own[0]?.text ?? lines[0]?.text ?? '' }
+}
+
+const runtime = new URL('.', require('node:url').pathToFileURL(__dirname).href).pathname;
+
+/** @param {number} fd */
+function inodeOf (fd) {
+  try {
+    return fs.fstatSync(fd).ino
+  } catch {
+    return -1 // it is closed
+  }
+}
+
+/** @param {number} fd @param {Buffer} bytes */
+function writeAll (fd, bytes) {
+  try {
+    fs.writeSync(fd, bytes);
+  } catch {
+    // The client is gone, or reads nothing: it will see the end of the connection instead.
+  }
+}
+
+/** End this process and those that it has started. A worker of a supervisor leads a group of its own. */
+function die () {
+  try {
+    process.kill(-process.pid, 'SIGKILL');
+  } catch {
+    process.kill(process.pid, 'SIGKILL');
+  }
+}
