@@ -9,7 +9,6 @@ time in a row that was in vain, and not at all for a while after it was itself i
 from __future__ import annotations
 
 import os
-from math import inf
 
 #: How long a connection polls for an answer at most, in seconds. The worker turns as long for the next call.
 SPIN = 200e-6
@@ -43,7 +42,7 @@ class Spinner:
         self.span = limit
         self._skip = 0
         self._back_off = 0
-        self._interrupted = self._rest_until = -inf
+        self._interrupted = self._rest_until = -float("inf")
 
     def should_spin(self, now: float, last_used: float) -> bool:
         """Whether to poll for the answer to a call that goes out now.

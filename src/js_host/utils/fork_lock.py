@@ -1,10 +1,9 @@
-"""A lock that a forked child finds free: the thread that held it is not there any more."""
+"""A lock that a forked child finds free, unless the thread that forked holds it: no other is there any more."""
 
 from __future__ import annotations
 
 import _thread
 import os
-import weakref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +15,15 @@ __all__ = ["ForkLock"]
 class ForkLock:
     """To be used with `with`. The thread that holds it may take it again."""
 
-    __slots__ = ("__weakref__", "_lock")
+    __slots__ = ("_forks", "_lock")
 
     def __init__(self) -> None:
         self._lock = _thread.RLock()
-        _locks.add(self)
+        self._forks = _forks
 
     def __enter__(self) -> None:
+        if self._forks != _forks:
+            self._renew()
         self._lock.acquire()
 
     def __exit__(
@@ -30,17 +31,22 @@ class ForkLock:
     ) -> None:
         self._lock.release()
 
-    def renew(self) -> None:
-        """Forget who holds it."""
-        self._lock = _thread.RLock()
+    def _renew(self) -> None:
+        with _renewal:
+            if self._forks != _forks and not self._lock._is_owned():  # type: ignore[attr-defined]
+                self._lock = _thread.RLock()
+            self._forks = _forks
 
 
-_locks: weakref.WeakSet[ForkLock] = weakref.WeakSet()
+#: How often this process and its parents were forked, and what only one thread does at a time.
+_forks = 0
+_renewal = _thread.allocate_lock()
 
 
 def _after_in_child() -> None:
-    for lock in tuple(_locks):
-        lock.renew()
+    global _forks, _renewal
+    _forks += 1
+    _renewal = _thread.allocate_lock()
 
 
 if hasattr(os, "register_at_fork"):
