@@ -8,12 +8,15 @@ import math
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
+
+from js_host._wire import quick, values
 
 # Several builders and a real Node may share the machine: how long an example takes says nothing.
 hypothesis.settings.register_profile("js_host", deadline=None, max_examples=60, database=None)
@@ -130,3 +133,22 @@ def attachments_of_fixture() -> Callable[[dict[str, Any]], list[bytes]]:
 def without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it seem that the program has not imported numpy."""
     monkeypatch.delitem(sys.modules, "numpy")
+
+
+#: Who encodes: for a program's first values the standard library, then orjson, or msgspec where that is not installed.
+ENCODERS = {"at first": values._encode_at_first, "orjson": quick._orjson_encoder(), "msgspec": quick._encode_checked}
+
+
+def use_encoder(patch: pytest.MonkeyPatch, name: str) -> None:
+    """Have values encoded, and decoded, as a program does at first, or later."""
+    at_first = name == "at first"
+    patch.setattr(values, "encode_plain", ENCODERS[name])
+    patch.setattr(values, "decode_quickly", values._decode_at_first if at_first else quick.decode)
+    patch.setattr(values, "refusals", (ValueError, RecursionError) if at_first else quick.REFUSALS)
+    patch.setattr(values, "_number", count())
+
+
+@pytest.fixture(params=ENCODERS)
+def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test with each encoder."""
+    use_encoder(monkeypatch, request.param)

@@ -170,10 +170,8 @@ def through(value: object) -> Any:
 
 
 @pytest.mark.parametrize(("value", "expected"), ROWS.values(), ids=ROWS.keys())
-@pytest.mark.parametrize("fast", ["with orjson", "without orjson"])
-def test_a_row_crosses(value: object, expected: object, fast: str, same: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = values._orjson_encoder() if fast == "with orjson" else values._encode_checked
-    monkeypatch.setattr(values, "encode_plain", encoder)
+@pytest.mark.usefixtures("encoder")
+def test_a_row_crosses(value: object, expected: object, same: Any) -> None:
     assert same(through(value), expected)
     assert same(through([{"a": value}]), [{"a": expected}])
 
@@ -250,12 +248,8 @@ REFUSED: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize(("value", "message"), REFUSED.values(), ids=REFUSED.keys())
-@pytest.mark.parametrize("fast", ["with orjson", "without orjson"])
-def test_what_can_not_cross_is_refused_by_its_path(
-    value: object, message: str, fast: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoder = values._orjson_encoder() if fast == "with orjson" else values._encode_checked
-    monkeypatch.setattr(values, "encode_plain", encoder)
+@pytest.mark.usefixtures("encoder")
+def test_what_can_not_cross_is_refused_by_its_path(value: object, message: str) -> None:
     with pytest.raises(ValueNotSupported) as caught:
         values.encode({"ok": 1, "a": [None, value]})
     assert str(caught.value).startswith(message)

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from js_host._wire import rich, values
+from js_host._wire import quick, rich, values
 from js_host.exceptions import JSHostError, UnexpectedResponse, ValueNotSupported
 
-encode_by_orjson = values._orjson_encoder()
-ENCODERS = {"orjson": encode_by_orjson, "msgspec": values._encode_checked}
+from .conftest import ENCODERS, use_encoder
 
 SURROGATES = st.text(st.characters(codec=None, exclude_categories=())) | st.just("\ud800 \udfff")
 FLOATS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([-0.0, 1e16, 5e-324, 1.7976931348623157e308])
@@ -39,12 +38,6 @@ def trees(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 JSON_TREES = trees(PLAIN)
 ALL_TREES = trees(HASHABLE | MOMENTS | st.sets(HASHABLE, max_size=3) | st.frozensets(HASHABLE, max_size=3))
-
-
-@pytest.fixture(params=ENCODERS)
-def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the test with orjson, and without it."""
-    monkeypatch.setattr(values, "encode_plain", ENCODERS[request.param])
 
 
 def normal(value: Any) -> Any:
@@ -94,22 +87,28 @@ def test_python_writes_the_text_of_a_vector(value_vector: dict[str, Any], value_
         assert [bytes(part) for part in attachments or ()] == attachments_of(value_vector)
 
 
+@pytest.mark.parametrize("name", ENCODERS)
 @settings(max_examples=150)
 @given(JSON_TREES)
-def test_json_comes_back_as_it_was(same: Any, value: Any) -> None:
-    assert same(through(value), normal(value))
+def test_json_comes_back_as_it_was(same: Any, name: str, value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        use_encoder(patch, name)
+        assert same(through(value), normal(value))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+@settings(max_examples=150)
+@given(ALL_TREES)
+def test_everything_comes_back_as_the_table_says(same: Any, name: str, value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        use_encoder(patch, name)
+        assert same(through(value), normal(value))
 
 
 @settings(max_examples=150)
 @given(ALL_TREES)
-def test_everything_comes_back_as_the_table_says(same: Any, value: Any) -> None:
-    assert same(through(value), normal(value))
-
-
-@settings(max_examples=150)
-@given(ALL_TREES)
-def test_both_fast_encoders_take_the_same_values_for_plain_and_mean_the_same(same: Any, value: Any) -> None:
-    by_orjson, by_msgspec = encode_by_orjson(value), values._encode_checked(value)
+def test_both_quick_encoders_take_the_same_values_for_plain_and_mean_the_same(same: Any, value: Any) -> None:
+    by_orjson, by_msgspec = ENCODERS["orjson"](value), ENCODERS["msgspec"](value)
     if by_orjson is not None and by_msgspec is not None:
         assert same(values.decode(by_orjson), values.decode(by_msgspec))
     else:  # orjson alone refuses integers of more than 64 bits
@@ -117,6 +116,70 @@ def test_both_fast_encoders_take_the_same_values_for_plain_and_mean_the_same(sam
         assert by_orjson is None
         if by_msgspec is not None:
             assert same(values.decode(text, [bytes(part) for part in attachments]), values.decode(by_msgspec))
+
+
+@settings(max_examples=150)
+@given(ALL_TREES)
+def test_the_first_values_are_plain_where_later_ones_are_and_mean_the_same(same: Any, value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        use_encoder(patch, "at first")
+        first, result = values.encode_plain(value), through(value)
+    later = quick._encode_checked(value)
+    assert (first is None) is (later is None)
+    if first is not None and later is not None:
+        assert same(json.loads(first), json.loads(later))
+        assert same(result, values.decode(later))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[0] * values.FEW_ITEMS, "x" * (values.FEW_CHARACTERS + 1), {1: "a"}, {True: 1}, float("nan"), "\ud800", b"x"],
+    ids=["many items", "a long text", "a key that is a number", "a key that is none", "NaN", "a surrogate", "bytes"],
+)
+def test_values_that_are_not_little_and_plain_load_what_is_quick(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    try:
+        values.encode(value)
+    except ValueNotSupported:
+        pass
+    assert values.encode_plain is quick.encode
+    assert values.decode_quickly is quick.decode
+
+
+def test_so_do_a_long_result_and_more_than_a_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    assert values.decode(b'"%s"' % (b"x" * values.FEW_CHARACTERS)) == "x" * values.FEW_CHARACTERS
+    assert values.decode_quickly is quick.decode
+    for deed in (lambda: values.encode({"a": 1}), lambda: values.decode(b"[1]")):
+        use_encoder(monkeypatch, "at first")
+        for _ in range(values.FEW):
+            deed()
+        assert values.decode_quickly is not quick.decode
+        deed()
+        assert values.decode_quickly is quick.decode
+
+
+@pytest.mark.parametrize("value", [[{"a": 1.5}] * values.FEW_ITEMS, "x" * (values.FEW_CHARACTERS + 1), b"x", 2**70])
+def test_where_what_is_quick_can_not_be_loaded_values_cross_nevertheless(
+    value: object, same: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setitem(sys.modules, "js_host._wire.quick", None)
+    monkeypatch.delattr("js_host._wire.quick")
+    assert same(through(value), value)
+    assert same(through({"a": [1]}), {"a": [1]})
+
+
+def test_a_program_of_a_few_small_calls_loads_none_of_it() -> None:
+    code = """if True:
+        import sys
+        from js_host._wire import messages, results, values
+        for value in (None, {"a": [1, 2.5, "\u00fc"]}, "text"):
+            assert results.value(values.encode(value)[0], None) == value
+        print("msgspec" in sys.modules, "orjson" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False False\n"
 
 
 @settings(max_examples=150)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.client
 import io
+import json
 import os
 import socket
 import weakref
 from collections import deque
 from math import inf
 from typing import NamedTuple
-
-import msgspec
 
 from .._wire.traces import plain_name, split_name
 from .._wire.values import encode
@@ -100,8 +99,8 @@ class HttpLink:
         status, _, body, _ = self._request("GET", "/status", None, timeout)
         try:
             if status == 200:
-                return msgspec.json.decode(body)
-        except msgspec.DecodeError:
+                return json.loads(body)
+        except (ValueError, RecursionError):
             pass
         raise UnexpectedResponse(f"{self.address}/status does not answer as a host does: {status} {body[:200]!r}")
 
@@ -111,9 +110,10 @@ class HttpLink:
         if status == 401 and REALM in challenge:
             return
         try:
-            if status == 200 and "config" in msgspec.json.decode(body, type=dict[str, object]):
+            found = json.loads(body) if status == 200 else None
+            if isinstance(found, dict) and "config" in found:
                 return
-        except (msgspec.DecodeError, UnicodeError):
+        except (ValueError, RecursionError):
             pass
         raise UnexpectedResponse(
             f"What answers at {self.address} is no host: {self.address}/status says {status} {body[:200]!r}. Another "
@@ -264,7 +264,7 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
             return decode(body, None)
         if kind == BYTES:
             return decode(b'{"$":["bytes",0]}', [body])
-        return decode(msgspec.json.encode(body.decode("utf-8", "replace")), None)
+        return decode(json.dumps(body.decode("utf-8", "replace")).encode(), None)
     text = body.decode("utf-8", "replace")
     if status == 500:
         raise _function_error(_text_of_page(text) if kind == "text/html" else text, function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Job"]
 
 
-class Job(Struct, frozen=True):
+class Job(NamedTuple):
     """Call the function `name` for a row, within `timeout` seconds, and decode its result with `decode`.
 
     `on_error` decides what comes of an error. `key` sends all rows to one worker. `window` is how many calls a worker

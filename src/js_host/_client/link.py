@@ -7,7 +7,6 @@ import stat
 
 from .._wire.handshake import NotUpgraded
 from .address import Address
-from .http import HttpLink
 from .lane import CONNECT_TIMEOUT, Lane
 from .pool import Pool
 from .sync import Connection
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .._wire.messages import Hello
     from .access import Access
     from .gate import Gate
+    from .http import HttpLink
 
 
 def open_link(
@@ -39,6 +39,8 @@ def open_link(
         pool.ask(timeout)
     except NotUpgraded:
         pool.close()
+        from .http import HttpLink  # late: most hosts speak frames
+
         link = HttpLink(address)
         link.identify(timeout)
         return link

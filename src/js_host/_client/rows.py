@@ -6,8 +6,8 @@ from collections import deque
 from itertools import islice
 from time import monotonic
 
+from .._wire import values
 from .._wire.frames import CALL, HEADER, PATIENT, RICH, pack, rich_body
-from .._wire.values import encode, encode_plain
 from ..exceptions import PayloadTooLarge
 from .turns import Failed, ids
 from .window import MOST_BYTES
@@ -64,7 +64,7 @@ class Rows:
                 taken += 1
                 id = next(ids)
                 try:
-                    text = encode_plain(row)
+                    text = values.encode_plain(row)
                     if text is not None and (length := size + len(text)) <= limit:
                         frame = _pack(length, id, CALL, PATIENT, size, milliseconds) + name + text
                     else:
@@ -87,7 +87,7 @@ class Rows:
 
     def _frame(self, id: int, row: object, limit: int) -> bytes:
         """The frame of any call."""
-        text, attachments = encode(row)
+        text, attachments = values.encode(row)
         body: list[Buffer] = [text]
         flags = PATIENT
         if attachments is not None:

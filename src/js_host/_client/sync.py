@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 from time import monotonic, sleep
 
+from .._wire import values
 from .._wire.frames import (
     ASK,
     BYE,
@@ -29,7 +30,6 @@ from .._wire.frames import (
 from .._wire.handshake import upgrade_answer, upgrade_request
 from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
 from .._wire.traces import plain_name
-from .._wire.values import encode, encode_plain
 from ..exceptions import (
     ConnectionError,
     FunctionTimeout,
@@ -155,7 +155,7 @@ class Connection(Channel):
         Raises what the worker answers, and: NotSent (nothing ran), FunctionTimeout, WorkerDied. Whatever is raised,
         `in_exchange` says whether the connection must be closed.
         """
-        text = encode_plain(value)
+        text = values.encode_plain(value)
         if timeout != self._timeout:
             self.set_timeout(timeout)
         if text is None:
@@ -178,7 +178,7 @@ class Connection(Channel):
         return self._answer(id, name, None if timeout is None else self.last_used + timeout, decode, count)
 
     def _call_rich(self, name: bytes, value: object, timeout: float | None, decode: Decoder) -> object:
-        text, attachments = encode(value)
+        text, attachments = values.encode(value)
         performer = self.begin_call(name, text, attachments)
         try:
             deadline = None if timeout is None else monotonic() + timeout
@@ -204,13 +204,11 @@ class Connection(Channel):
 
     def status(self, timeout: float | None) -> object:
         """What `GET /status` says."""
-        from .._wire.values import decode
-
         self.set_timeout(timeout)
         self._id = id = self._id % MAX_ID + 1
         self.in_exchange = True
         self._send((_pack(0, id, STATUS, 0, 0, 0),))
-        return self._answer(id, b"status", None if timeout is None else monotonic() + timeout, decode)
+        return self._answer(id, b"status", None if timeout is None else monotonic() + timeout, values.decode)
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
         return PayloadTooLarge(

@@ -11,11 +11,10 @@ here: between threads, as between processes, the lock file decides who starts a 
 from __future__ import annotations
 
 import _thread
+import json
 import os
 import sys
 from time import monotonic
-
-from msgspec import json
 
 from js_host._host.environment import pick
 from js_host._host.sockets import RawSocket
@@ -189,7 +188,7 @@ class Lease:
         return answer
 
     def _note(self, event: Mapping[str, Any]) -> None:
-        self._rest += json.encode(event)
+        self._rest += json.dumps(event).encode()
 
     def _story_of_the_end(self) -> WorkerStory:
         if b"stopped" in self._rest:
@@ -309,7 +308,7 @@ def _ask(
     lines = Lines()
     try:
         line.settimeout(max(0.001, deadline - monotonic()))
-        line.sendall(_encode(message) + b"\n", NO_SIGPIPE)
+        line.sendall(json.dumps(message).encode() + b"\n", NO_SIGPIPE)
         while True:
             line.settimeout(max(0.001, deadline - monotonic()))
             data = line.recv(CHUNK)
@@ -317,7 +316,7 @@ def _ask(
                 return None, b""
             said = lines.feed(data)
             for number, text in enumerate(said):
-                answer: dict[str, Any] = json.decode(text)
+                answer: dict[str, Any] = json.loads(text)
                 if "event" not in answer:
                     return answer, b"".join(said[number + 1 :]) + lines.rest
                 if tell is not None:
@@ -326,15 +325,6 @@ def _ask(
         raise StartError(f"The manager did not answer {message['op']!r} in time.") from None
     except OSError:
         return None, b""
-
-
-def _encode(message: Mapping[str, Any]) -> bytes:
-    try:
-        return json.encode(message)
-    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
-        from json import dumps
-
-        return dumps(message).encode("ascii")
 
 
 def _wait_for_end(line: RawSocket, deadline: float) -> None:

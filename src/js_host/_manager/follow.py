@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import _socket
+import json
 import threading
-
-from msgspec import json
 
 from js_host._host.lines import LogLine
 from js_host._host.logs import log_lines
@@ -22,7 +21,7 @@ __all__ = ["Follow"]
 
 CHUNK = 65536
 PEEK = _socket.MSG_PEEK | _socket.MSG_DONTWAIT
-TOOK = json.encode({"op": "took"}) + b"\n"
+TOOK = b'{"op": "took"}\n'
 
 
 class Follow:
@@ -71,7 +70,7 @@ class Follow:
             data = self._rest
             while True:
                 for message in lines.feed(data):
-                    log_lines([LogLine(*line) for line in json.decode(message)["lines"]])
+                    log_lines([LogLine(*line) for line in json.loads(message)["lines"]])
                     self._line.sendall(TOOK, NO_SIGPIPE)
                 data = self._line.recv(CHUNK)
                 if not data:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from struct import Struct
 
+from . import values
 from .frames import HEADER_SIZE, RESULT, FrameReader
 from .results import value
-from .values import decode_quickly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class AnswerReader(FrameReader):
         of their results. Whatever is not a plain result that is there as a whole is left to `next_frame`.
         """
         buffer, view, start, end = self._buffer, self._view, self._start, self.end
-        limit, quick = self.limit, decode_quickly if decode is value else None
+        limit, quick = self.limit, values.decode_quickly if decode is value else None
         asked, first = 0, start
         last = end - HEADER_SIZE
         while start <= last and most > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+import json
 
 from .. import __version__
 from ..exceptions import (
@@ -21,33 +21,82 @@ from .values import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from .frames import Buffer
 
+    #: The fields of a message, and of which types each may be.
+    Fields = Mapping[str, type | tuple[type, ...]]
+
 PROTOCOL = 1
 
+_TEXT_OR_NULL = (str, type(None))
+_HELLO: Fields = {
+    "protocol": int,
+    "version": str,
+    "node": str,
+    "pid": int,
+    "limit": int,
+    "functions": list,
+    "workers": int,
+    "port": int,
+    "sockets": list,
+}
+_BYE: Fields = {"reason": str, "message": str, "stack": str}
+_LOG: Fields = {"text": str}
+_ERROR: Fields = {
+    "type": str,
+    "name": str,
+    "message": str,
+    "stack": _TEXT_OR_NULL,
+    "cause": object,
+    "fields": (dict, type(None)),
+    "value": object,
+    "maybeExecuted": bool,
+    "fault": (int, type(None)),
+}
 
-class Hello(msgspec.Struct):
+
+class Hello:
     """What a worker says of itself when a connection begins."""
 
-    protocol: int
-    version: str
-    node: str
-    pid: int
-    limit: int
-    functions: list[str]
-    workers: int = 1
-    port: int = 0
-    sockets: list[str] = []
+    __slots__ = ("functions", "limit", "node", "pid", "port", "protocol", "sockets", "version", "workers")
+
+    def __init__(
+        self,
+        protocol: int,
+        version: str,
+        node: str,
+        pid: int,
+        limit: int,
+        functions: Sequence[str],
+        workers: int = 1,
+        port: int = 0,
+        sockets: Sequence[str] = (),
+    ) -> None:
+        if not all(isinstance(text, str) for text in (*functions, *sockets)):
+            raise TypeError("A name is no text.")
+        self.protocol = protocol
+        self.version = version
+        self.node = node
+        self.pid = pid
+        self.limit = min(limit, MAX_LENGTH)
+        self.functions = functions
+        self.workers = workers
+        self.port = port
+        self.sockets = sockets
 
 
-class Bye(msgspec.Struct):
+class Bye:
     """Why a connection ends: all calls in flight on it end so."""
 
-    reason: str
-    message: str
-    stack: str = ""
+    __slots__ = ("message", "reason", "stack")
+
+    def __init__(self, reason: str, message: str, stack: str = "") -> None:
+        self.reason = reason
+        self.message = message
+        self.stack = stack
 
     def error(self, function: str, deadline_passed: bool) -> JSHostError:
         """What the call that was in flight raises. `function` is its name, as it was called."""
@@ -62,31 +111,8 @@ class Bye(msgspec.Struct):
         return WorkerDied(f"The worker ended while {function} ran. {self.message}\n{self.stack}".rstrip())
 
 
-class _Log(msgspec.Struct):
-    level: str
-    text: str
-
-
-class _Error(msgspec.Struct, rename="camel"):
-    """The JSON of an ERROR frame."""
-
-    type: str = "error"
-    name: str = "Error"
-    message: str = ""
-    stack: str | None = None
-    cause: object = None
-    fields: dict[str, object] | None = None
-    value: object = None
-    maybe_executed: bool = True
-    fault: int | None = None
-
-
 class Stopping(ProcessError):
     """The worker is ending and did not take the call: another one will."""
-
-
-_decode_hello = msgspec.json.Decoder(Hello).decode
-_decode_bye = msgspec.json.Decoder(Bye).decode
 
 
 def hello_frame(token: str | None = None) -> bytes:
@@ -94,7 +120,7 @@ def hello_frame(token: str | None = None) -> bytes:
     hello = {"protocol": PROTOCOL, "version": __version__}
     if token is not None:
         hello["token"] = token
-    body = msgspec.json.encode(hello)
+    body = json.dumps(hello).encode()
     return pack(0, HELLO, 0, b"", 0, (body,)) + body
 
 
@@ -106,8 +132,8 @@ def read_hello(frame: Frame) -> Hello:
         raise kind(f"The worker refused the connection: {bye.message}", maybe_executed=False)
     try:
         if frame.kind == HELLO:
-            return _checked(_decode_hello(frame.body))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return _checked(Hello(**_read(frame.body, _HELLO)))
+    except _MISUNDERSTOOD:
         pass
     raise UnexpectedResponse("The address answered, but its first message is not that of a js-host worker.")
 
@@ -119,24 +145,43 @@ def _checked(hello: Hello) -> Hello:
             f"{hello.protocol}. Install the same version of js-host on both sides.",
             maybe_executed=False,
         )
-    hello.limit = min(hello.limit, MAX_LENGTH)
     return hello
 
 
 def read_bye(body: Buffer) -> Bye:
     """The message of a BYE frame."""
     try:
-        return _decode_bye(body)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        return Bye(**_read(body, _BYE))
+    except _MISUNDERSTOOD as error:
         raise UnexpectedResponse(f"A goodbye came in that is not understood: {error}.") from None
 
 
 def read_log(body: Buffer) -> str:
     """The text of a LOG frame."""
     try:
-        return msgspec.json.decode(body, type=_Log).text
-    except msgspec.MsgspecError as error:
+        text: str = _read(body, _LOG)["text"]
+    except _MISUNDERSTOOD as error:
         raise UnexpectedResponse(f"A message came in that is not understood: {error}.") from None
+    return text
+
+
+#: A message that is no JSON, lacks a field, or has one of a wrong type.
+_MISUNDERSTOOD = (ValueError, KeyError, TypeError, RecursionError)
+
+
+def _read(body: Buffer, fields: Fields) -> dict[str, Any]:
+    return _picked(json.loads(bytes(body)), fields)
+
+
+def _picked(message: object, fields: Fields) -> dict[str, Any]:
+    """The known fields that a message has. Raises TypeError if one is of a wrong type."""
+    if not isinstance(message, dict):
+        raise TypeError("it is no object")
+    found = {name: message[name] for name in fields if name in message}
+    for name, value in found.items():
+        if not isinstance(value, fields[name]):
+            raise TypeError(f"its {name} is a {type(value).__name__}")
+    return found
 
 
 LARGEST_SHARE = 20
@@ -150,9 +195,9 @@ def fault_frame(id: int, question: int, error: BaseException, limit: int) -> byt
     stack = "".join(traceback.format_exception(error)).rstrip()
     texts = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
     says = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
-    body = msgspec.json.encode(says)
+    body = json.dumps(says).encode()
     if len(body) > limit:
-        body = msgspec.json.encode({key: text[: limit // LARGEST_SHARE] for key, text in says.items()})
+        body = json.dumps({key: text[: limit // LARGEST_SHARE] for key, text in says.items()}).encode()
     return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
 
 
@@ -170,16 +215,16 @@ def read_error(body: Buffer, function: str, faults: Mapping[int, BaseException] 
     """
     function = function.partition("\0")[0]  # without its traceparent
     try:
-        error = msgspec.convert(decode(body), _Error)
-        kind = _KINDS.get(error.type)
+        error = _picked(decode(body), _ERROR)
+        kind = _KINDS.get(error.get("type", ""))
         if kind is not None:
-            return kind(f"{function}: {error.message}", maybe_executed=error.maybe_executed)
+            return kind(f"{function}: {error.get('message', '')}", maybe_executed=error.get("maybeExecuted", True))
         found = _function_error(error, function)
-        if faults and error.fault is not None and error.fault in faults:
-            found.__cause__ = faults[error.fault]
-        return found
-    except (msgspec.ValidationError, UnexpectedResponse, RecursionError) as problem:
+    except (TypeError, UnexpectedResponse, RecursionError) as problem:
         return UnexpectedResponse(f"An error came in that is not understood: {problem}")
+    if faults and error.get("fault") in faults:
+        found.__cause__ = faults[error["fault"]]
+    return found
 
 
 _KINDS: dict[str, type[JSHostError]] = {
@@ -191,22 +236,20 @@ _KINDS: dict[str, type[JSHostError]] = {
 }
 
 
-def _function_error(error: _Error, function: str | None) -> FunctionError:
+def _function_error(error: Mapping[str, Any], function: str | None) -> FunctionError:
     return FunctionError(
-        error.message,
+        error.get("message", ""),
         function=function,
-        name=error.name,
-        stack=error.stack,
-        cause=_cause(error.cause),
-        fields=error.fields,
-        value=error.value,
+        name=error.get("name", "Error"),
+        stack=error.get("stack"),
+        cause=_cause(error.get("cause")),
+        fields=error.get("fields"),
+        value=error.get("value"),
     )
 
 
 def _cause(cause: object) -> FunctionError | None:
-    if not isinstance(cause, dict):
-        return None
     try:
-        return _function_error(msgspec.convert(cause, _Error), None)
-    except msgspec.ValidationError:
+        return _function_error(_picked(cause, _ERROR), None)
+    except TypeError:
         return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ..exceptions import UnexpectedResponse, ValueNotSupported
 from .values import decode
 
@@ -63,6 +61,8 @@ def typed(kind: Any, function: str = "the function") -> Decoder:
 
 
 def _msgspec(kind: Any, function: str) -> Decoder:
+    import msgspec  # late: most programs take results as they come
+
     from_json = msgspec.json.Decoder(kind, dec_hook=_of_another_kind).decode
 
     def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:

@@ -16,8 +16,6 @@ from enum import Enum
 from pathlib import PurePath
 from uuid import UUID
 
-from msgspec import UNSET
-
 from ..exceptions import UnexpectedResponse, ValueNotSupported
 from .frames import MAX_DEPTH
 
@@ -293,6 +291,8 @@ def _fields(value: object) -> Mapping[object, object] | None:
 
 def _struct_fields(value: Any) -> dict[object, object]:
     """The fields of a Struct as msgspec writes and reads them: with their names there, and its tag."""
+    from msgspec import UNSET  # late: who has a Struct has loaded it
+
     config = value.__struct_config__
     out = {} if config.tag is None else {config.tag_field: config.tag}
     for name, attribute in zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True):

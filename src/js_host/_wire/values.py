@@ -1,17 +1,16 @@
 """Values: Python objects to JSON text and back. Plain JSON is the fast path; the rest is in `rich.py`.
 
 The table of what becomes what is in `docs/protocol.md`; `runtime/values.mjs` is the twin.
+
+The first few small values are left to the standard library: many a program makes one call and is done, and would wait
+for the libraries of `quick.py` to load for longer than for its answer.
 """
 
 from __future__ import annotations
 
 import gc
-import re
-from itertools import chain
-
-import msgspec
-
-from .frames import MAX_DEPTH
+import json
+from itertools import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
 
     Encoded = tuple[bytes, Attachments | None]
 
-#: So many levels are looked at before the encoder is asked whether there is an end to them.
-SHALLOW = 2
+#: So many values, both ways, are left to the standard library, if they have no more items and characters than this.
+FEW = 200
+FEW_ITEMS = 100
+FEW_CHARACTERS = 10_000
 
 #: From this size on the garbage collector is held off while an answer is decoded: a great many new
 #: objects set it off again and again, and it then costs more than the decoding.
@@ -35,14 +36,10 @@ JUST_BYTES = b'{"$":["bytes",0]}'
 #: What it writes for a value that is nothing but a long text: a page of HTML.
 JUST_TEXT = b'{"$":["text",0]}'
 
+_TEXT = frozenset({str})
 _SCALARS = frozenset({str, int, bool, type(None), float})
-_PLAIN = _SCALARS | {dict, list, tuple}
-_DICT = {dict}
-_LIST = {list}
-
-_encode_json = msgspec.json.Encoder().encode
-#: The quick half of `decode`, for texts that are not large: it refuses lone surrogates.
-decode_quickly = msgspec.json.Decoder().decode
+_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_number = count()
 
 
 def encode(value: object, references: list[object] | None = None) -> Encoded:
@@ -59,94 +56,67 @@ def encode(value: object, references: list[object] | None = None) -> Encoded:
     return rich.encode(value, references)
 
 
-def _encode_checked(value: object) -> bytes | None:
-    """The JSON text of a value that JSON can say; None for others.
-
-    msgspec writes dates, bytes and sets as texts and lists without a word, so the types are looked at:
-    level by level, so that the work is done by C loops over whole levels.
-    """
-    level: Sequence[object] = (value,)
-    has_floats, text = False, None
-    for depth in range(MAX_DEPTH + 1):
-        kinds = set(map(type, level))
-        if float in kinds:
-            has_floats = True
-        if kinds <= _SCALARS:
-            break
-        if not kinds <= _PLAIN:
-            return None
-        if depth == SHALLOW:
-            # What holds itself would grow from level to level. The encoder notices.
-            text = _encode_json_only(value)
-            if text is None:
-                return None
-        level = _children(level, kinds)
-    else:
-        return None
-    if text is None:
-        text = _encode_json_only(value)
-    return None if has_floats and text and text.rfind(b"null") >= 0 and _hides_floats(value) else text
-
-
-def _encode_json_only(value: object) -> bytes | None:
-    try:
-        return _encode_json(value)
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
-        return None
-
-
-def _children(level: Sequence[object], kinds: set[type]) -> list[object]:
-    if kinds == _DICT:
-        return list(chain.from_iterable(map(dict.values, level)))  # type: ignore[arg-type]
-    if kinds == _LIST:
-        return list(chain.from_iterable(level))  # type: ignore[arg-type]
-    children: list[object] = []
-    for item in level:
-        if isinstance(item, dict):
-            children.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            children.extend(item)
-    return children
-
-
-def _hides_floats(value: object) -> bool:
-    """True if the value may hold a NaN or an infinity, which the JSON encoder writes as null.
-
-    Asked only where the text has a null, which is looked for from the end: "n" is rarer in JSON than "l".
-
-    MessagePack keeps them, as 0xCB and an exponent of all ones; text never has those bytes in a row.
-    """
-    try:
-        return _NOT_FINITE.search(msgspec.msgpack.encode(value)) is not None
-    except OverflowError:
-        return True
-
-
-_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
-
-
-def _orjson_encoder() -> Callable[[object], bytes | None]:
-    """The same as `_encode_checked` by orjson: it stops at what is not plain, which saves the look at the types."""
-    import orjson
-
-    option = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-    dumps = orjson.dumps
-
-    def encode_plain(value: object) -> bytes | None:
+def _encode_at_first(value: object) -> bytes | None:
+    if next(_number) < FEW and _is_little(value):
         try:
-            text = dumps(value, None, option)
-        except TypeError:
-            return None
-        return None if text.rfind(b"null") >= 0 and _hides_floats(value) else text
+            return _dumps(value).encode()
+        except ValueError:  # no number, or no character, that JSON has
+            pass
+    load_quick()
+    return encode_plain(value)
 
-    return encode_plain
+
+def _is_little(value: object) -> bool:
+    """Whether a value is plain JSON of a few items."""
+    items = [value]
+    for item in items:  # which grows meanwhile
+        kind = type(item)
+        if kind is dict:
+            if not _TEXT.issuperset(map(type, item)):  # type: ignore[call-overload]
+                return False
+            items += item.values()  # type: ignore[attr-defined]
+        elif kind is list or kind is tuple:
+            items += item  # type: ignore[arg-type]
+        elif kind not in _SCALARS or (kind is str and len(item) > FEW_CHARACTERS):  # type: ignore[arg-type]
+            return False
+        if len(items) > FEW_ITEMS:
+            return False
+    return True
 
 
-#: The JSON text of a value that JSON can say as it is; None for others.
-try:
-    encode_plain = _orjson_encoder()
-except ImportError:
-    encode_plain = _encode_checked
+def _decode_at_first(text: Buffer) -> object:
+    if next(_number) < FEW and len(text) <= FEW_CHARACTERS:
+        return _decode_slowly(text)
+    load_quick()
+    return decode_quickly(text)
+
+
+def _decode_slowly(text: Buffer) -> object:
+    return json.loads(bytes(text))
+
+
+#: The JSON text of a value that JSON can say as it is; None for others. Ask the module for it each time: it changes.
+encode_plain: Callable[[object], bytes | None] = _encode_at_first
+
+#: The quick half of `decode`, for texts that are not large. It refuses lone surrogates, by one of `refusals`.
+decode_quickly: Callable[[Buffer], object] = _decode_at_first
+refusals: tuple[type[Exception], ...] = (ValueError, RecursionError)
+
+
+def load_quick() -> None:
+    """From now on, values are encoded and decoded by what is quick."""
+    global encode_plain, decode_quickly, refusals
+    try:
+        from . import quick
+    except ImportError:  # an isolated sub-interpreter, which can not load it
+        encode_plain, decode_quickly = _leave_to_rich, _decode_slowly
+    else:
+        refusals = quick.REFUSALS
+        encode_plain, decode_quickly = quick.encode, quick.decode
+
+
+def _leave_to_rich(value: object) -> None:
+    return None
 
 
 def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
@@ -154,7 +124,7 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
     if attachments is None and len(text) <= LARGE:
         try:
             return decode_quickly(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except refusals:
             return _parse(text)
     if attachments is None:
         return _decode_large(text)
@@ -173,7 +143,7 @@ def decode(text: Buffer, attachments: Sequence[bytes] | None = None) -> object:
 def _parse(text: Buffer) -> object:
     try:
         return decode_quickly(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except refusals:
         from . import rich
 
         return rich.parse_exactly(text)
