@@ -13,11 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from js_host._host import deeds, keeper, pulse, reload, renewal, tally
+from js_host._host import deeds, keeper, lifecycle, pulse, reload, renewal, tally
 from js_host._host.endings import WorkerEnd
 from js_host._host.keeper import Keeper
 from js_host._host.lifecycle import FAILED, KILL, QUIET, READY, STOP
 from js_host._host.options import SupervisorOptions
+from js_host._host.spawner import Spawner
 from js_host._host.wear import Limits
 from js_host._host.worker_process import ExecFailed
 
@@ -70,22 +71,25 @@ class Life:
         listeners = [SimpleNamespace(fileno=lambda: -1)] * workers
         sockets: Any = SimpleNamespace(addresses=names, private=listeners, shared=[], parent="")
         options = SupervisorOptions("config", workers=workers, limits=limits, reload=True)
-        self.keeper: Any = Keeper(options, None, sockets)  # type: ignore[arg-type]
+        spawner: Any = Spawner(options, None, sockets)  # type: ignore[arg-type]
+        self.spawner = SimpleNamespace(options=options, node="node", sockets=sockets, spawn=self.spawn)
+        self.keeper: Any = Keeper(self.spawner, spawner.open_slots())  # type: ignore[arg-type]
         self.keeper._poller.close()
         self.keeper._poller = SimpleNamespace(wake=lambda: None)
         self.keeper.attach = self.attach
         self.keeper.bind = lambda place: None
 
     def begin(self) -> None:
-        self.keeper.spawn_all()
         for slot in self.keeper.slots:
+            slot.state, _ = lifecycle.decide(slot.state, lifecycle.START)
+            self.spawn(slot, slot)
             self.attach(slot)
 
-    def spawn(self, keeper: Any, place: Any, listener: int, *flags: str) -> None:
+    def spawn(self, slot: Any, place: Any, *flags: str) -> None:
         if not self.can_spawn:
             raise ExecFailed("could not be started", OSError())
         place.process = Process(holds="--hold" in flags)
-        place.deadline = self.now + keeper.options.start_timeout
+        place.deadline = self.now + self.keeper.options.start_timeout
 
     def attach(self, place: Any) -> None:
         place.watch = Watch(place.process, self.now)
@@ -173,8 +177,6 @@ def live(monkeypatch: pytest.MonkeyPatch) -> Any:
     lives: list[Life] = []
     for module in (deeds, keeper, pulse, reload, renewal, tally):
         monkeypatch.setattr(module, "monotonic", lambda: lives[-1].now if lives else 0.0)
-    for module in (deeds, keeper):
-        monkeypatch.setattr(module, "spawn_process", lambda *arguments: lives[-1].spawn(*arguments))
 
     def make(workers: int, limits: Limits) -> Life:
         lives.append(Life(workers, limits))

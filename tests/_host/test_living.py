@@ -266,7 +266,8 @@ supervisor.start()
         "typing",
     }
     heavy |= {"socket", "selectors", "signal", "collections", "re", "asyncio", "msgspec", "shutil", "contextlib"}
-    assert "js_host._host.keeper" in loaded
+    heavy |= {"weakref", "math", "select", "js_host._host.keeper"}
+    assert "js_host._host.spawner" in loaded
     assert not heavy & loaded
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from time import monotonic
 
 from js_host._host import lifecycle
-from js_host._host.environment import worker_environment
 from js_host._host.lifecycle import LOADED, READY, STARTING
 from js_host._host.slot import Beside, Place, WorkerSlot
-from js_host._host.worker_process import ExecFailed, WorkerProcess
+from js_host._host.worker_process import ExecFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,30 +15,7 @@ if TYPE_CHECKING:
 
     from js_host._host.keeper import Keeper
 
-__all__ = ["DEEDS", "spawn_process"]
-
-
-def spawn_process(keeper: Keeper, place: Place, listener: int, *flags: str) -> None:
-    """Start a process there. Raises ExecFailed."""
-    options = keeper.options
-    metrics = ("--metrics", options.metrics) if options.metrics else ()
-    watch = ("--watch", "1") if options.reload and place.number == 0 else ()  # one of them is enough
-    place.process = WorkerProcess.spawn(
-        keeper.node.path,
-        [*options.command, *options.worker_args, *_sockets(keeper), *metrics, *watch, *flags],
-        worker_environment(options.env),
-        slot=place.number,
-        private=listener,
-        shared=[listener.fileno() for listener in keeper.sockets.shared],
-    )
-    place.deadline = monotonic() + options.start_timeout
-
-
-def _sockets(keeper: Keeper) -> list[str]:
-    """Who comes to a shared socket is told of those of all workers, to choose one."""
-    if not keeper.sockets.shared:
-        return []
-    return [word for address in keeper.sockets.addresses for word in ("--socket", address)]
+__all__ = ["DEEDS"]
 
 
 def _spawn(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
@@ -54,7 +30,7 @@ def _try_to_spawn(keeper: Keeper, slot: WorkerSlot, place: WorkerSlot | Beside, 
     from js_host._host.endings import WorkerEnd
 
     try:
-        spawn_process(keeper, place, slot.listener.fileno(), *flags)
+        keeper.spawner.spawn(slot, place, *flags)
         keeper.attach(place)
     except ExecFailed as error:
         keeper.ended(place, WorkerEnd(slot.number, 0, "not-spawned", f"was not started: {error}"))

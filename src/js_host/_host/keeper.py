@@ -10,7 +10,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 from js_host._host import lifecycle
-from js_host._host.deeds import DEEDS, spawn_process
+from js_host._host.deeds import DEEDS
 from js_host._host.lifecycle import COMING, FAILED, STARTING, STOPPED
 from js_host._host.poller import Poller
 from js_host._host.pulse import Pulse
@@ -19,6 +19,7 @@ from js_host._host.renewal import Renewal
 from js_host._host.slot import Beside, WorkerSlot
 from js_host._host.tally import Tally
 from js_host._host.turn_away import turn_away_at
+from js_host._host.worker_process import LAST_WAIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,28 +30,20 @@ if TYPE_CHECKING:
     from js_host._host.endings import WorkerEnd
     from js_host._host.lines import LogLine
     from js_host._host.logs import LogForwarder
-    from js_host._host.node import Node
-    from js_host._host.options import SupervisorOptions
-    from js_host._host.sockets import HostSockets
+    from js_host._host.spawner import Spawner
     from js_host._host.worker_process import WorkerProcess
 
 __all__ = ["Keeper"]
 
-LAST_WAIT = 5.0
-"""Seconds to wait for processes that were killed. SIGKILL can not be refused, only delayed by the system."""
-
 
 class Keeper:
-    """Keeps the workers of one host. `spawn_all` runs in the thread that starts the host, all else in the keeper's."""
+    """Keeps the workers of one host, the first of which the `spawner` has started in their `slots`."""
 
-    def __init__(self, options: SupervisorOptions, node: Node, sockets: HostSockets) -> None:
-        self.options = options
-        self.node = node
-        self.sockets = sockets
-        self.slots = [
-            WorkerSlot(number, address, listener, options.new_budget())
-            for number, (address, listener) in enumerate(zip(sockets.addresses, sockets.private, strict=True))
-        ]
+    def __init__(self, spawner: Spawner, slots: list[WorkerSlot]) -> None:
+        self.spawner = spawner
+        self.options = spawner.options
+        self.sockets = spawner.sockets
+        self.slots = slots
         self.first_start = True
         self.over = False
         self.stopping = False
@@ -88,14 +81,8 @@ class Keeper:
                 slot.watch.tell({"type": "report", "number": self.survey})
         return self.survey
 
-    def spawn_all(self) -> None:
-        """Spawn the first worker of every slot, all at once. Raises ExecFailed."""
-        for slot in self.slots:
-            slot.state, _ = lifecycle.decide(slot.state, lifecycle.START)
-            spawn_process(self, slot, slot.listener.fileno())
-
     def abandon(self) -> None:
-        """Undo `spawn_all` where no thread was started to keep the workers."""
+        """End the first workers, where no thread was started to keep them."""
         self._end_what_is_left()
         self._close_everything()
 

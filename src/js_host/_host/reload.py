@@ -173,7 +173,7 @@ class Reload:
         head = "The changed code does not start, so the workers with the code before it keep serving."
         if end is None:
             return head
-        return f"{head}\n{start_story(self._keeper.options.config_file, end, node=str(self._keeper.node))}"
+        return f"{head}\n{start_story(self._keeper.options.config_file, end, node=str(self._keeper.spawner.node))}"
 
 
 def _names(files: object) -> str:

@@ -22,11 +22,11 @@ import os
 from time import monotonic
 
 from js_host._host import lifecycle, living
-from js_host._host.keeper import LAST_WAIT, Keeper
 from js_host._host.node import exec_fault, find_node, what_is_wrong_with
 from js_host._host.options import SupervisorOptions
 from js_host._host.sockets import HostSockets
-from js_host._host.worker_process import ExecFailed
+from js_host._host.spawner import Spawner
+from js_host._host.worker_process import LAST_WAIT, ExecFailed
 from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from js_host._host.endings import WorkerEnd
+    from js_host._host.keeper import Keeper
     from js_host._host.node import Node
     from js_host._host.slot import WorkerSlot
 
@@ -88,9 +89,7 @@ class Supervisor:
         living.enter(self)
         try:
             with self.lock:
-                self._keeper = Keeper(self.options, node, self._own_sockets())
-                self.slots = self._keeper.slots
-                self._keeper.spawn_all()
+                self._spawn_first(Spawner(self.options, node, self._own_sockets()))
             self._start_thread()
         except BaseException as error:
             self._break_off()
@@ -114,6 +113,15 @@ class Supervisor:
             if self._begun:
                 raise RuntimeError("A Supervisor starts once. Make another for another start.")
             self._begun = True
+
+    def _spawn_first(self, spawner: Spawner) -> None:
+        self.slots = spawner.open_slots()
+        try:
+            spawner.spawn_first(self.slots)
+        finally:
+            from js_host._host.keeper import Keeper  # while Node boots
+
+            self._keeper = Keeper(spawner, self.slots)
 
     def _own_sockets(self) -> HostSockets:
         if self.sockets is None:
@@ -175,7 +183,7 @@ class Supervisor:
         from js_host._host.start_story import hint_at_environment, start_story
 
         assert self._keeper is not None
-        node = self._keeper.node
+        node = self._keeper.spawner.node
         silent = end.error is None and end.kind in ("exit", "signal", "lost")  # the runtime did not even report
         fault = what_is_wrong_with(node) if silent else None
         story = start_story(self.options.config_file, end, node=str(node), node_fault=fault)

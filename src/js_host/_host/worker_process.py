@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["UNKNOWN_STATUS", "ExecFailed", "WorkerProcess"]
+__all__ = ["LAST_WAIT", "UNKNOWN_STATUS", "ExecFailed", "WorkerProcess"]
 
 CONTROL, PRIVATE, CONNECTION, LEASH, FIRST_SHARED = 3, 4, 5, 6, 7
 
@@ -30,6 +30,9 @@ SOCKET_BUFFER = 1 << 20
 # By number, as POSIX has them: HUP, INT, QUIT, PIPE, ALRM, TERM. `signal` would import `enum` for their names.
 SIGNALS_RESET = (1, 2, 3, 13, 14, 15)
 SIGKILL = 9
+
+LAST_WAIT = 5.0
+"""Seconds to wait for processes that were killed. SIGKILL can not be refused, only delayed by the system."""
 
 UNKNOWN_STATUS = -1
 """Somebody else collected the process (`os.wait`, or SIGCHLD ignored), so how it ended is lost."""

@@ -2,13 +2,14 @@
 //
 //   node main.mjs CONFIG --control FD --private FD [--connection FD] [--shared FD ...] [--spin MICROSECONDS]
 //                        [--address NAME --port NUMBER] [--tls-cert FILE --tls-key FILE [--tls-client-ca FILE]]
-//                        [--watch 1] [--hold 1] [--metrics PLACE] [--socket PATH ...]
+//                        [--watch 1] [--hold 1] [--metrics PLACE] [--compiled DIRECTORY] [--socket PATH ...]
 //
 // `control` is its line to the supervisor; `private` and `shared` are listening sockets, of this worker and of its host;
 // `connection` is a client that is connected already; `address` and `port` are where its host listens, for its status;
 // the files for TLS are those for its shared sockets; each `socket` is the private one of a worker of its host.
 // With `watch` it tells when a file that it has loaded changes; with `hold` it waits, loaded, for the word to serve;
-// with `metrics` it keeps them, and says in its status where its supervisor answers for them.
+// with `metrics` it keeps them, and says in its status where its supervisor answers for them. Where Node keeps what it has
+// `compiled` was for it to read from its environment, and is none of the functions' business.
 
 import { existsSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -50,6 +51,7 @@ let serving = null
 /** What callers on TCP must know, as a digest; gone from the environment before any code of the config runs. */
 const tokenDigest = process.env.JS_HOST_TOKEN_SHA256
 delete process.env.JS_HOST_TOKEN_SHA256
+if (options.compiled !== undefined) delete process.env.NODE_COMPILE_CACHE
 
 process.setSourceMapsEnabled(true)
 process.on('SIGINT', () => {})            // a Ctrl-C in the terminal is the supervisor's to answer
