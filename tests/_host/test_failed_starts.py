@@ -136,6 +136,19 @@ def test_too_many_open_files_are_a_clear_error_and_leak_nothing(fake: Any, no_ga
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_a_start_that_is_interrupted_before_there_is_a_keeper_leaves_nothing(
+    fake: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("js_host._host.keeper.Keeper.__init__", interrupted)
+    supervisor = fake.make("ready", workers=2)
+    with pytest.raises(KeyboardInterrupt):
+        supervisor.begin()
+    assert all(slot.process.status is not None for slot in supervisor.slots)
+
+
 def test_an_interrupted_start_leaves_nothing(fake: Any) -> None:
     supervisor = fake.make("hang")
     supervisor.begin()

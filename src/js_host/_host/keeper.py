@@ -7,7 +7,7 @@ until the next deadline. Whatever it changes, it changes under the lock that is 
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from time import monotonic
 
 from js_host._host import lifecycle
 from js_host._host.deeds import DEEDS
@@ -19,7 +19,7 @@ from js_host._host.renewal import Renewal
 from js_host._host.slot import Beside, WorkerSlot
 from js_host._host.tally import Tally
 from js_host._host.turn_away import turn_away_at
-from js_host._host.worker_process import LAST_WAIT
+from js_host._host.worker_process import end_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -317,13 +317,8 @@ class Keeper:
         """End and reap every process that is still there: after a defect, or a start that was broken off."""
         left = [place.process for place in self._places() if place.process is not None]
         for process in left:
-            process.kill()
-        give_up_at = monotonic() + LAST_WAIT
-        while not all(process.reap() for process in left) and monotonic() < give_up_at:
-            sleep(0.001)
-        for process in left:
             self._unbind(process)
-            process.close()
+        end_all(left)
         for slot in self.slots:
             slot.process = slot.watch = slot.coming = None
             slot.leaving = []

@@ -26,7 +26,7 @@ from js_host._host.node import exec_fault, find_node, what_is_wrong_with
 from js_host._host.options import SupervisorOptions
 from js_host._host.sockets import HostSockets
 from js_host._host.spawner import Spawner
-from js_host._host.worker_process import LAST_WAIT, ExecFailed
+from js_host._host.worker_process import LAST_WAIT, ExecFailed, end_all
 from js_host.exceptions import StartError
 
 TYPE_CHECKING = False
@@ -157,8 +157,10 @@ class Supervisor:
         with self.lock:
             if self._keeper is not None:
                 self._keeper.abandon()
-            elif self.sockets is not None:
-                self.sockets.close()
+            else:
+                end_all([slot.process for slot in self.slots if slot.process is not None])
+                if self.sockets is not None:
+                    self.sockets.close()
         living.leave(self)
 
     def _first_end(self) -> WorkerEnd | None:

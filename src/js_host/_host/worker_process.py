@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import fcntl
 import os
+from time import monotonic, sleep
 
 from js_host._host.leash import make_leash, tie
 from js_host._host.sockets import RawSocket
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["LAST_WAIT", "UNKNOWN_STATUS", "ExecFailed", "WorkerProcess"]
+__all__ = ["LAST_WAIT", "UNKNOWN_STATUS", "ExecFailed", "WorkerProcess", "end_all"]
 
 CONTROL, PRIVATE, CONNECTION, LEASH, FIRST_SHARED = 3, 4, 5, 6, 7
 
@@ -125,6 +126,17 @@ class WorkerProcess:
                 os.close(self.connections.pop())
         except IndexError:
             pass
+
+
+def end_all(processes: Sequence[WorkerProcess]) -> None:
+    """End processes, reap them, and close what they are held by."""
+    for process in processes:
+        process.kill()
+    give_up_at = monotonic() + LAST_WAIT
+    while not all(process.reap() for process in processes) and monotonic() < give_up_at:
+        sleep(0.001)
+    for process in processes:
+        process.close()
 
 
 def _descriptor_arguments(slot: int, shared: int) -> list[str]:

@@ -104,11 +104,27 @@ refusals: tuple[type[Exception], ...] = (ValueError, RecursionError)
 
 
 def load_quick() -> None:
-    """From now on, values are encoded and decoded by what is quick."""
+    """From now on, values are encoded and decoded by what is quick.
+
+    Ctrl-C comes to the main thread. A library in C that it interrupts while it is loaded may end Python when it is
+    loaded again, so that is another thread's work.
+    """
+    import threading  # late: who makes no more than a few calls in no thread does without
+
+    thread = threading.Thread(target=_load_quick, name="js-host-import")
+    try:
+        thread.start()
+    except RuntimeError:  # an isolated sub-interpreter, or the end of Python
+        _load_quick()
+    else:
+        thread.join()
+
+
+def _load_quick() -> None:
     global encode_plain, decode_quickly, refusals
     try:
         from . import quick
-    except ImportError:  # an isolated sub-interpreter, which can not load it
+    except Exception:  # an isolated sub-interpreter can not load it
         encode_plain, decode_quickly = _leave_to_rich, _decode_slowly
     else:
         refusals = quick.REFUSALS
