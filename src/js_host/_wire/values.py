@@ -12,6 +12,8 @@ import gc
 import json
 from itertools import count
 
+from ..utils.undisturbed import undisturbed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,18 +108,9 @@ refusals: tuple[type[Exception], ...] = (ValueError, RecursionError)
 def load_quick() -> None:
     """From now on, values are encoded and decoded by what is quick.
 
-    Ctrl-C comes to the main thread. A library in C that it interrupts while it is loaded may end Python when it is
-    loaded again, so that is another thread's work.
+    A library in C that is interrupted while it is loaded may end Python when it is loaded again.
     """
-    import threading  # late: who makes no more than a few calls in no thread does without
-
-    thread = threading.Thread(target=_load_quick, name="js-host-import")
-    try:
-        thread.start()
-    except RuntimeError:  # an isolated sub-interpreter, or the end of Python
-        _load_quick()
-    else:
-        thread.join()
+    undisturbed(_load_quick)
 
 
 def _load_quick() -> None:
