@@ -75,8 +75,14 @@ export class Connection {
     this.socket.on('close', () => this.closed())
     this.greeting = later(HELLO_TIMEOUT, () => { if (!this.greeted) this.socket.destroy() })
     worker.opened(this)
-    if (head !== undefined && !isOurs) this.feed(head)
-    if (isOurs ? head === undefined || this.onRead(0) : this.listening) this.socket.resume()
+    if (head === undefined || this.takeHead(head, isOurs)) this.socket.resume()
+  }
+
+  /** @param {Buffer} head @param {boolean} isOurs it is in the reader already @returns {boolean} whether to read on */
+  takeHead (head, isOurs) {
+    if (isOurs) return this.onRead(0)
+    this.feed(head)
+    return this.listening
   }
 
   takeSeat () {
