@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -315,3 +316,39 @@ def test_values_import_neither_numpy_nor_what_only_rich_values_need() -> None:
     )
     ended = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=30)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_what_is_quick_is_loaded_once_also_for_who_holds_the_decoder_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setattr(values, "FEW", 0)
+    loads: list[object] = []
+    monkeypatch.setattr(values, "undisturbed", lambda work: (loads.append(work), work()))
+    decode = values.decode_quickly
+    assert [decode(b"1") for _ in range(5)] == [1] * 5
+    assert len(loads) == 1
+
+
+def test_a_text_that_is_refused_while_another_thread_loads_what_is_quick_is_refused_as_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse_late(text: bytes) -> object:
+        values._load_quick()
+        return values._decode_slowly(text)
+
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setattr(values, "decode_quickly", refuse_late)
+    with pytest.raises(UnexpectedResponse):
+        values.decode(b"no JSON")
+
+
+def test_the_first_values_may_be_deep_where_little_of_the_stack_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    value = 1
+    for _ in range(values.FEW_ITEMS - 2):
+        value = [value]  # type: ignore[assignment]
+
+    def encode_with_left(frames: int) -> object:
+        return values.encode_plain(value) if frames == 0 else encode_with_left(frames - 1)
+
+    used = len(inspect.stack(0))
+    assert encode_with_left(sys.getrecursionlimit() - used - 60) == json.dumps(value).encode()

@@ -62,7 +62,7 @@ def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
             return _dumps(value).encode()
-        except ValueError:  # no number, or no character, that JSON has
+        except (ValueError, RecursionError):  # no number or character that JSON has, or too little of the stack is left
             pass
     load_quick()
     return encode_plain(value)
@@ -110,7 +110,8 @@ def load_quick() -> None:
 
     A library in C that is interrupted while it is loaded may end Python when it is loaded again.
     """
-    undisturbed(_load_quick)
+    if encode_plain is _encode_at_first:  # others may have had it loaded
+        undisturbed(_load_quick)
 
 
 def _load_quick() -> None:
@@ -118,10 +119,12 @@ def _load_quick() -> None:
     try:
         from . import quick
     except Exception:  # an isolated sub-interpreter can not load it
-        encode_plain, decode_quickly = _leave_to_rich, _decode_slowly
+        decode_quickly = _decode_slowly
+        encode_plain = _leave_to_rich
     else:
         refusals = quick.REFUSALS
-        encode_plain, decode_quickly = quick.encode, quick.decode
+        decode_quickly = quick.decode
+        encode_plain = quick.encode  # last: who sees it need not load the others
 
 
 def _leave_to_rich(value: object) -> None:
