@@ -17,6 +17,9 @@ def undisturbed(work: Callable[[], object]) -> None:
 
     Where the caller is interrupted meanwhile, it goes on, and is done some time. A fork waits for it.
     """
+    if not isinstance(_thread.start_new_thread, type(len)):  # gevent's threads are none, and others would come between
+        _do(work)
+        return
     import threading  # late: most programs never come here
 
     thread = threading.Thread(target=_do, args=(work,), name="js-host-undisturbed")
