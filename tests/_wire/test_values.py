@@ -134,8 +134,26 @@ def test_the_first_values_are_plain_where_later_ones_are_and_mean_the_same(same:
 
 @pytest.mark.parametrize(
     "value",
-    [[0] * values.FEW_ITEMS, "x" * (values.FEW_CHARACTERS + 1), {1: "a"}, {True: 1}, float("nan"), "\ud800", b"x"],
-    ids=["many items", "a long text", "a key that is a number", "a key that is none", "NaN", "a surrogate", "bytes"],
+    [
+        [0] * values.FEW_ITEMS,
+        "x" * (values.FEW_CHARACTERS + 1),
+        ["x" * (values.FEW_CHARACTERS // 9)] * 10,
+        {1: "a"},
+        {True: 1},
+        float("nan"),
+        "\ud800",
+        b"x",
+    ],
+    ids=[
+        "many items",
+        "a long text",
+        "long texts",
+        "a key that is a number",
+        "a key that is none",
+        "NaN",
+        "a surrogate",
+        "bytes",
+    ],
 )
 def test_values_that_are_not_little_and_plain_load_what_is_quick(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     use_encoder(monkeypatch, "at first")

@@ -39,7 +39,7 @@ JUST_BYTES = b'{"$":["bytes",0]}'
 JUST_TEXT = b'{"$":["text",0]}'
 
 _TEXT = frozenset({str})
-_SCALARS = frozenset({str, int, bool, type(None), float})
+_SCALARS = frozenset({int, bool, type(None), float})
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _number = count()
 
@@ -62,15 +62,15 @@ def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
             return _dumps(value).encode()
-        except (ValueError, RecursionError):  # no number or character that JSON has, or too little of the stack is left
+        except (ValueError, RecursionError):  # no number or character of JSON's, or too little of the stack is left
             pass
     load_quick()
     return encode_plain(value)
 
 
 def _is_little(value: object) -> bool:
-    """Whether a value is plain JSON of a few items."""
-    items = [value]
+    """Whether a value is plain JSON of a few items and characters."""
+    items, characters = [value], 0
     for item in items:  # which grows meanwhile
         kind = type(item)
         if kind is dict:
@@ -79,9 +79,11 @@ def _is_little(value: object) -> bool:
             items += item.values()  # type: ignore[attr-defined]
         elif kind is list or kind is tuple:
             items += item  # type: ignore[arg-type]
-        elif kind not in _SCALARS or (kind is str and len(item) > FEW_CHARACTERS):  # type: ignore[arg-type]
+        elif kind is str:
+            characters += len(item)  # type: ignore[arg-type]
+        elif kind not in _SCALARS:
             return False
-        if len(items) > FEW_ITEMS:
+        if len(items) > FEW_ITEMS or characters > FEW_CHARACTERS:
             return False
     return True
 
