@@ -319,3 +319,30 @@ def test_builtin_types_are_decoded_plain_and_rich(kind: Any, text: bytes, attach
 def test_what_is_no_json_is_an_unexpected_response(kind: Any, text: bytes) -> None:
     with pytest.raises(UnexpectedResponse):
         results.typed(kind)(text, None)
+
+
+@pytest.mark.parametrize("field", ["protocol", "pid", "limit", "workers", "port"])
+def test_true_is_no_number_in_a_hello(field: str) -> None:
+    with pytest.raises(UnexpectedResponse, match="not that of a js-host worker"):
+        messages.read_hello(hello(**{field: True}))
+
+
+def test_true_is_not_the_number_of_an_error_that_the_program_raised() -> None:
+    faults: dict[int, BaseException] = {1: ValueError()}
+    found = messages.read_error(b'{"message":"m","fault":true}', "f", faults)
+    assert isinstance(found, UnexpectedResponse)
+
+
+def test_a_goodbye_that_lacks_its_reason_is_told_by_the_name_of_that() -> None:
+    with pytest.raises(UnexpectedResponse, match="not understood: it has no reason"):
+        messages.read_bye(b'{"message":"m"}')
+    with pytest.raises(UnexpectedResponse, match="not understood: it has no text"):
+        messages.read_log(b"{}")
+
+
+@pytest.mark.parametrize("character", ["x", "\0", "ö", "😀"])
+def test_what_the_program_raised_is_told_within_the_limit(character: str) -> None:
+    for length in (100, 1000, 3000, 100_000):
+        frame = messages.fault_frame(1, 2, ValueError(character * length), 20_000)
+        assert len(frame) <= 20_000 + frames.HEADER_SIZE
+        assert json.loads(frame[frames.HEADER_SIZE :])["name"] == "ValueError"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -120,21 +121,45 @@ def test_both_quick_encoders_take_the_same_values_for_plain_and_mean_the_same(sa
 
 @settings(max_examples=150)
 @given(ALL_TREES)
-def test_the_first_values_are_plain_where_later_ones_are_and_mean_the_same(same: Any, value: Any) -> None:
+def test_the_first_values_mean_the_same_as_later_ones(same: Any, value: Any) -> None:
+    results = []
+    for name in ENCODERS:
+        with pytest.MonkeyPatch.context() as patch:
+            use_encoder(patch, name)
+            results.append(through(value))
+    assert same(results[0], results[1])
+    assert same(results[0], results[2])
+
+
+@given(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20))
+def test_the_first_values_are_written_as_later_ones(value: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         use_encoder(patch, "at first")
-        first, result = values.encode_plain(value), through(value)
-    later = quick._encode_checked(value)
-    assert (first is None) is (later is None)
-    if first is not None and later is not None:
-        assert same(json.loads(first), json.loads(later))
-        assert same(result, values.decode(later))
+        assert values.encode_plain([value, {"a": value}]) == ENCODERS["orjson"]([value, {"a": value}])
 
 
 @pytest.mark.parametrize(
     "value",
-    [[0] * values.FEW_ITEMS, "x" * (values.FEW_CHARACTERS + 1), {1: "a"}, {True: 1}, float("nan"), "\ud800", b"x"],
-    ids=["many items", "a long text", "a key that is a number", "a key that is none", "NaN", "a surrogate", "bytes"],
+    [
+        [0] * values.FEW_ITEMS,
+        "x" * (values.FEW_CHARACTERS + 1),
+        ["x" * (values.FEW_CHARACTERS // 9)] * 10,
+        {1: "a"},
+        {True: 1},
+        float("nan"),
+        "\ud800",
+        b"x",
+    ],
+    ids=[
+        "many items",
+        "a long text",
+        "long texts",
+        "a key that is a number",
+        "a key that is none",
+        "NaN",
+        "a surrogate",
+        "bytes",
+    ],
 )
 def test_values_that_are_not_little_and_plain_load_what_is_quick(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     use_encoder(monkeypatch, "at first")
@@ -315,3 +340,39 @@ def test_values_import_neither_numpy_nor_what_only_rich_values_need() -> None:
     )
     ended = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=30)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_what_is_quick_is_loaded_once_also_for_who_holds_the_decoder_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setattr(values, "FEW", 0)
+    loads: list[object] = []
+    monkeypatch.setattr(values, "undisturbed", lambda work: (loads.append(work), work()))
+    decode = values.decode_quickly
+    assert [decode(b"1") for _ in range(5)] == [1] * 5
+    assert len(loads) == 1
+
+
+def test_a_text_that_is_refused_while_another_thread_loads_what_is_quick_is_refused_as_always(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse_late(text: bytes) -> object:
+        values._load_quick()
+        return values._decode_slowly(text)
+
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setattr(values, "decode_quickly", refuse_late)
+    with pytest.raises(UnexpectedResponse):
+        values.decode(b"no JSON")
+
+
+def test_the_first_values_may_be_deep_where_little_of_the_stack_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_encoder(monkeypatch, "at first")
+    value = 1
+    for _ in range(values.FEW_ITEMS - 2):
+        value = [value]  # type: ignore[assignment]
+
+    def encode_with_left(frames: int) -> object:
+        return values.encode_plain(value) if frames == 0 else encode_with_left(frames - 1)
+
+    used = len(inspect.stack(0))
+    assert encode_with_left(sys.getrecursionlimit() - used - 60) == json.dumps(value).encode()

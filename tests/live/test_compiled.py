@@ -83,3 +83,9 @@ def test_a_config_without_packages_and_one_with_fewer_rights_keep_nothing(tmp_pa
     assert kept_compiled(config, {}, ()) == {NAME: str(tmp_path / "node_modules" / ".cache" / "js-host")}
     assert kept_compiled(config, {}, ("--permission",)) == {}
     assert kept_compiled(config, {"NODE_V8_COVERAGE": "x"}, ()) == {}
+
+
+def test_packages_of_another_user_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "node_modules").mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "node_modules").stat().st_uid + 1)
+    assert kept_compiled(str(tmp_path / "host.config.js"), {}, ()) == {}

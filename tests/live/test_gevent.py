@@ -59,3 +59,11 @@ def test_a_call_in_the_pool_of_threads_lets_greenlets_run(nothing_left: Any) -> 
         "print(pool.apply(host.function('later'), (500,)), len(turns) > 5)",
         "print([job.get() for job in [pool.spawn(double, i) for i in range(5)]])",
     ) == ["500 True", "[0, 2, 4, 6, 8]"]
+
+
+def test_no_greenlet_comes_between_while_what_encodes_is_loaded(nothing_left: Any) -> None:
+    assert run(
+        nothing_left,
+        "from js_host._wire import values; print(double(1)); values.FEW = 0",
+        "turns = []; gevent.spawn(turns.append, 1); print(double(2), turns)",
+    ) == ["2", "4 []"]

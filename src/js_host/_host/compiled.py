@@ -28,7 +28,7 @@ def kept_compiled(config_file: str, environment: Mapping[str, str], node_args: S
     if any(name in environment for name in DECIDES) or any(argument in FLAGS for argument in node_args):
         return {}
     modules = _node_modules_of(os.path.dirname(config_file))
-    return {NAME: os.path.join(modules, ".cache", "js-host")} if modules else {}
+    return {NAME: os.path.join(modules, ".cache", "js-host")} if modules and _is_ours(modules) else {}
 
 
 def _node_modules_of(directory: str) -> str | None:
@@ -41,3 +41,11 @@ def _node_modules_of(directory: str) -> str | None:
         if above == directory:
             return None
         directory = above
+
+
+def _is_ours(directory: str) -> bool:
+    """Whether what is kept there is safe from others, whose code Node would run, and in the way of nobody else."""
+    try:
+        return os.stat(directory).st_uid == os.geteuid()
+    except OSError:  # it was removed at this moment
+        return False

@@ -116,12 +116,10 @@ class Supervisor:
 
     def _spawn_first(self, spawner: Spawner) -> None:
         self.slots = spawner.open_slots()
-        try:
-            spawner.spawn_first(self.slots)
-        finally:
-            from js_host._host.keeper import Keeper  # while Node boots
+        spawner.spawn_first(self.slots)
+        from js_host._host.keeper import Keeper  # while Node boots
 
-            self._keeper = Keeper(spawner, self.slots)
+        self._keeper = Keeper(spawner, self.slots)
 
     def _own_sockets(self) -> HostSockets:
         if self.sockets is None:

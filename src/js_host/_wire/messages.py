@@ -27,33 +27,34 @@ if TYPE_CHECKING:
     from .frames import Buffer
 
     #: The fields of a message, and of which types each may be.
-    Fields = Mapping[str, type | tuple[type, ...]]
+    Fields = Mapping[str, tuple[type, ...]]
 
 PROTOCOL = 1
 
-_TEXT_OR_NULL = (str, type(None))
+_TEXT, _NUMBER, _LIST = (str,), (int,), (list,)
+_ANY = (dict, list, str, int, float, bool, type(None))
 _HELLO: Fields = {
-    "protocol": int,
-    "version": str,
-    "node": str,
-    "pid": int,
-    "limit": int,
-    "functions": list,
-    "workers": int,
-    "port": int,
-    "sockets": list,
+    "protocol": _NUMBER,
+    "version": _TEXT,
+    "node": _TEXT,
+    "pid": _NUMBER,
+    "limit": _NUMBER,
+    "functions": _LIST,
+    "workers": _NUMBER,
+    "port": _NUMBER,
+    "sockets": _LIST,
 }
-_BYE: Fields = {"reason": str, "message": str, "stack": str}
-_LOG: Fields = {"text": str}
+_BYE: Fields = {"reason": _TEXT, "message": _TEXT, "stack": _TEXT}
+_LOG: Fields = {"text": _TEXT}
 _ERROR: Fields = {
-    "type": str,
-    "name": str,
-    "message": str,
-    "stack": _TEXT_OR_NULL,
-    "cause": object,
+    "type": _TEXT,
+    "name": _TEXT,
+    "message": _TEXT,
+    "stack": (str, type(None)),
+    "cause": _ANY,
     "fields": (dict, type(None)),
-    "value": object,
-    "maybeExecuted": bool,
+    "value": _ANY,
+    "maybeExecuted": (bool,),
     "fault": (int, type(None)),
 }
 
@@ -151,7 +152,7 @@ def _checked(hello: Hello) -> Hello:
 def read_bye(body: Buffer) -> Bye:
     """The message of a BYE frame."""
     try:
-        return Bye(**_read(body, _BYE))
+        return Bye(**_read(body, _BYE, "reason", "message"))
     except _MISUNDERSTOOD as error:
         raise UnexpectedResponse(f"A goodbye came in that is not understood: {error}.") from None
 
@@ -159,18 +160,22 @@ def read_bye(body: Buffer) -> Bye:
 def read_log(body: Buffer) -> str:
     """The text of a LOG frame."""
     try:
-        text: str = _read(body, _LOG)["text"]
+        text: str = _read(body, _LOG, "text")["text"]
     except _MISUNDERSTOOD as error:
         raise UnexpectedResponse(f"A message came in that is not understood: {error}.") from None
     return text
 
 
 #: A message that is no JSON, lacks a field, or has one of a wrong type.
-_MISUNDERSTOOD = (ValueError, KeyError, TypeError, RecursionError)
+_MISUNDERSTOOD = (ValueError, TypeError, RecursionError)
 
 
-def _read(body: Buffer, fields: Fields) -> dict[str, Any]:
-    return _picked(json.loads(bytes(body)), fields)
+def _read(body: Buffer, fields: Fields, *needed: str) -> dict[str, Any]:
+    found = _picked(json.loads(bytes(body)), fields)
+    for name in needed:
+        if name not in found:
+            raise TypeError(f"it has no {name}")
+    return found
 
 
 def _picked(message: object, fields: Fields) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _picked(message: object, fields: Fields) -> dict[str, Any]:
         raise TypeError("it is no object")
     found = {name: message[name] for name in fields if name in message}
     for name, value in found.items():
-        if not isinstance(value, fields[name]):
+        if type(value) not in fields[name]:  # which takes no bool for a number
             raise TypeError(f"its {name} is a {type(value).__name__}")
     return found
 
@@ -195,9 +200,10 @@ def fault_frame(id: int, question: int, error: BaseException, limit: int) -> byt
     stack = "".join(traceback.format_exception(error)).rstrip()
     texts = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
     says = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
-    body = json.dumps(says).encode()
+    body = json.dumps(says, ensure_ascii=False).encode()
     if len(body) > limit:
-        body = json.dumps({key: text[: limit // LARGEST_SHARE] for key, text in says.items()}).encode()
+        beginnings = {key: text[: limit // LARGEST_SHARE] for key, text in says.items()}
+        body = json.dumps(beginnings, ensure_ascii=False).encode()
     return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
 
 

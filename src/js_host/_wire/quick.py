@@ -28,7 +28,8 @@ _encode_json = msgspec.json.Encoder().encode
 
 #: The Python value of a JSON text. Refuses lone surrogates.
 decode = msgspec.json.Decoder().decode
-REFUSALS = (msgspec.DecodeError, UnicodeError, RecursionError)
+#: By what it refuses a text, or the standard library does: another thread may be at one with that when this is loaded.
+REFUSALS = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def _encode_checked(value: object) -> bytes | None:

@@ -39,7 +39,7 @@ JUST_BYTES = b'{"$":["bytes",0]}'
 JUST_TEXT = b'{"$":["text",0]}'
 
 _TEXT = frozenset({str})
-_SCALARS = frozenset({str, int, bool, type(None), float})
+_SCALARS = frozenset({int, bool, type(None), float})
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _number = count()
 
@@ -62,15 +62,15 @@ def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
             return _dumps(value).encode()
-        except ValueError:  # no number, or no character, that JSON has
+        except (ValueError, RecursionError):  # no number or character of JSON's, or too little of the stack is left
             pass
     load_quick()
     return encode_plain(value)
 
 
 def _is_little(value: object) -> bool:
-    """Whether a value is plain JSON of a few items."""
-    items = [value]
+    """Whether a value is plain JSON of a few items and characters."""
+    items, characters = [value], 0
     for item in items:  # which grows meanwhile
         kind = type(item)
         if kind is dict:
@@ -79,9 +79,11 @@ def _is_little(value: object) -> bool:
             items += item.values()  # type: ignore[attr-defined]
         elif kind is list or kind is tuple:
             items += item  # type: ignore[arg-type]
-        elif kind not in _SCALARS or (kind is str and len(item) > FEW_CHARACTERS):  # type: ignore[arg-type]
+        elif kind is str:
+            characters += len(item)  # type: ignore[arg-type]
+        elif kind not in _SCALARS:
             return False
-        if len(items) > FEW_ITEMS:
+        if len(items) > FEW_ITEMS or characters > FEW_CHARACTERS:
             return False
     return True
 
@@ -110,7 +112,8 @@ def load_quick() -> None:
 
     A library in C that is interrupted while it is loaded may end Python when it is loaded again.
     """
-    undisturbed(_load_quick)
+    if encode_plain is _encode_at_first:  # others may have had it loaded
+        undisturbed(_load_quick)
 
 
 def _load_quick() -> None:
@@ -118,10 +121,12 @@ def _load_quick() -> None:
     try:
         from . import quick
     except Exception:  # an isolated sub-interpreter can not load it
-        encode_plain, decode_quickly = _leave_to_rich, _decode_slowly
+        decode_quickly = _decode_slowly
+        encode_plain = _leave_to_rich
     else:
         refusals = quick.REFUSALS
-        encode_plain, decode_quickly = quick.encode, quick.decode
+        decode_quickly = quick.decode
+        encode_plain = quick.encode  # last: who sees it need not load the others
 
 
 def _leave_to_rich(value: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+from _weakref import ref  # `weakref` itself takes a while to import, and hosts start with this
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,15 +16,13 @@ __all__ = ["ForkLock"]
 class ForkLock:
     """To be used with `with`. The thread that holds it may take it again."""
 
-    __slots__ = ("_forks", "_lock")
+    __slots__ = ("__weakref__", "_lock")
 
     def __init__(self) -> None:
         self._lock = _thread.RLock()
-        self._forks = _forks
+        _locks.add(ref(self, _locks.discard))
 
     def __enter__(self) -> None:
-        if self._forks != _forks:
-            self._renew()
         self._lock.acquire()
 
     def __exit__(
@@ -31,22 +30,23 @@ class ForkLock:
     ) -> None:
         self._lock.release()
 
-    def _renew(self) -> None:
-        with _renewal:
-            if self._forks != _forks and not self._lock._is_owned():  # type: ignore[attr-defined]
-                self._lock = _thread.RLock()
-            self._forks = _forks
+    def free_of_others(self) -> None:
+        """In a child that was just forked: forget who holds it, if that is not this thread.
+
+        Later it could not be told: a new thread may get the number of one that is not there any more.
+        """
+        if not self._lock._is_owned():  # type: ignore[attr-defined]
+            self._lock = _thread.RLock()
 
 
-#: How often this process and its parents were forked, and what only one thread does at a time.
-_forks = 0
-_renewal = _thread.allocate_lock()
+_locks: set[ref[ForkLock]] = set()
 
 
 def _after_in_child() -> None:
-    global _forks, _renewal
-    _forks += 1
-    _renewal = _thread.allocate_lock()
+    for reference in _locks.copy():
+        lock = reference()
+        if lock is not None:
+            lock.free_of_others()
 
 
 if hasattr(os, "register_at_fork"):

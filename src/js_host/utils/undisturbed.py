@@ -1,6 +1,9 @@
-"""Work that a Ctrl-C must not break off in the middle."""
+"""Work that is not broken off in the middle: not by a Ctrl-C, and not by a fork, whose child would have half of it."""
 
 from __future__ import annotations
+
+import _thread
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,14 +15,32 @@ __all__ = ["undisturbed"]
 def undisturbed(work: Callable[[], object]) -> None:
     """Have the work done by a thread of its own, for Ctrl-C comes to the main thread. Returns when it is done.
 
-    Where the caller is interrupted meanwhile, it goes on, and is done some time.
+    Where the caller is interrupted meanwhile, it goes on, and is done some time. A fork waits for it.
     """
+    if not isinstance(_thread.start_new_thread, type(len)):  # gevent's threads are none, and others would come between
+        _do(work)
+        return
     import threading  # late: most programs never come here
 
-    thread = threading.Thread(target=work, name="js-host-undisturbed")
+    thread = threading.Thread(target=_do, args=(work,), name="js-host-undisturbed")
     try:
         thread.start()
     except RuntimeError:  # an isolated sub-interpreter, or the end of Python: there are no threads
-        work()
+        _do(work)
     else:
         thread.join()
+
+
+def _do(work: Callable[[], object]) -> None:
+    with _at_work:
+        work()
+
+
+_at_work = _thread.RLock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_at_work.acquire,
+        after_in_parent=_at_work.release,
+        after_in_child=_at_work._at_fork_reinit,  # type: ignore[attr-defined]
+    )
