@@ -59,3 +59,14 @@ def test_a_call_in_the_pool_of_threads_lets_greenlets_run(nothing_left: Any) -> 
         "print(pool.apply(host.function('later'), (500,)), len(turns) > 5)",
         "print([job.get() for job in [pool.spawn(double, i) for i in range(5)]])",
     ) == ["500 True", "[0, 2, 4, 6, 8]"]
+
+
+def test_a_start_in_the_pool_of_threads_says_where_to_start(nothing_left: Any) -> None:
+    said, *answers = run(
+        nothing_left,
+        "other = JSHost(sys.argv[1], owned=True)",
+        "job = pool.spawn(other.function('double'), 1); job.wait(); print(repr(job.exception))",
+        "other.start(); print(pool.apply(other.function('double'), (2,))); other.stop()",
+    )
+    assert said.startswith("StartError(") and "Start the host in the main thread" in said
+    assert answers == ["4"]
