@@ -68,5 +68,6 @@ def test_a_start_in_the_pool_of_threads_says_where_to_start(nothing_left: Any) -
         "job = pool.spawn(other.function('double'), 1); job.wait(); print(repr(job.exception))",
         "other.start(); print(pool.apply(other.function('double'), (2,))); other.stop()",
     )
-    assert said.startswith("StartError(") and "Start the host in the main thread" in said
+    assert said.startswith("StartError(")
+    assert "Start the host in the main thread" in said
     assert answers == ["4"]
