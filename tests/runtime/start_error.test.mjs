@@ -109,7 +109,7 @@ test('anything that is thrown at the start is told', async () => {
 test('the story for a terminal goes from what to where to what next', async () => {
   const text = formatStartError(await story(fixture('broken.mjs')))
   const file = fixture('broken.mjs')
-  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there, then start again\\.\n$`, 's'))
+  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there\\.\n$`, 's'))
 })
 
 test('a code frame marks the line and the column, and keeps tabs', () => {
