@@ -52,6 +52,11 @@ def test_a_wrong_value_is_answered_with_what_is_right(
     assert said in capsys.readouterr().err
 
 
+def test_a_call_without_a_name_asks_for_the_name_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call"]) == 2
+    assert capsys.readouterr().err.endswith("the following arguments are required: NAME\n")
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"js-host {__version__}\n"

@@ -200,9 +200,11 @@ class Settings:
         """The path of the default host's config file."""
         path = self._from_root(self.CONFIG_FILE)
         if not os.path.isfile(path):
+            from .utils.near_config import near_config  # late: only mistakes need it
+
             raise ConfigError(
-                f"Config file {path} {_what_is_wrong(path, 'a file')}. Write one with `js-host init`, "
-                f"or name yours with the settings CONFIG_FILE and SOURCE_ROOT."
+                f"Config file {path} {_what_is_wrong(path, 'a file')}. {near_config(path)}"
+                f"Write one with `js-host init`, or name yours with the settings CONFIG_FILE and SOURCE_ROOT."
             )
         return path
 

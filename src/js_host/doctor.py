@@ -23,6 +23,7 @@ from ._host.environment import pick
 from ._host.node import OLDEST_NODE, Node, find_node, node_version
 from .conf import settings
 from .exceptions import JSHostError
+from .utils.near_config import near_config
 
 __all__ = ["BROKEN", "GOOD", "WARNING", "Finding", "examine"]
 
@@ -169,9 +170,8 @@ def check_environment() -> Iterator[Finding]:
 def check_config(path: str, named: bool) -> Iterator[Finding]:
     if not os.path.isfile(path):
         state = BROKEN if named else WARNING
-        yield Finding(
-            "config", state, f"there is no config file {path}", "Write one with `js-host init`, or name yours."
-        )
+        fix = f"{near_config(path)}Write one with `js-host init`, or name yours."
+        yield Finding("config", state, f"there is no config file {path}", fix)
         return
     yield from check_packages(os.path.dirname(path))
     config = read_config(path)

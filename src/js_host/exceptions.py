@@ -11,7 +11,7 @@
     ├── FunctionError                       the JavaScript function threw
     ├── FunctionTimeout (TimeoutError)      no result before the deadline
     ├── QueueFull                           more calls wait for a worker than may
-    ├── UnexpectedResponse                  what answered does not speak as a host does
+    ├── UnexpectedResponse                  what answered is no host, or its result does not fit `returns`
     ├── PayloadTooLarge (ValueError)        data or result is over the host's limit
     └── ValueNotSupported (TypeError)       a value that can not cross between the languages
 
@@ -144,7 +144,7 @@ class QueueFull(JSHostError):
 
 
 class UnexpectedResponse(JSHostError):
-    """The other end answered with something that a host does not say."""
+    """The other end answered with something that a host does not say, or with a result that does not fit `returns`."""
 
     maybe_executed = True
 

@@ -350,7 +350,7 @@ class JSHost(ThereIsOne):
         from ._homes.access import AccessOptions
         from ._homes.remote import RemoteHome
 
-        config_file = self._config_file or settings.CONFIG_FILE
+        config_file = None if self._root_url else self._config_file or settings.CONFIG_FILE
         return RemoteHome(self.get_url(), self._call_options(), AccessOptions(*self._access), config_file)
 
     def _manager(self) -> JSHostManager:

@@ -67,3 +67,15 @@ def test_no_greenlet_comes_between_while_what_encodes_is_loaded(nothing_left: An
         "from js_host._wire import values; print(double(1)); values.FEW = 0",
         "turns = []; gevent.spawn(turns.append, 1); print(double(2), turns)",
     ) == ["2", "4 []"]
+
+
+def test_a_start_in_the_pool_of_threads_says_where_to_start(nothing_left: Any) -> None:
+    said, *answers = run(
+        nothing_left,
+        "other = JSHost(sys.argv[1], owned=True)",
+        "job = pool.spawn(other.function('double'), 1); job.wait(); print(repr(job.exception))",
+        "other.start(); print(pool.apply(other.function('double'), (2,))); other.stop()",
+    )
+    assert said.startswith("StartError(")
+    assert "Start the host in the main thread" in said
+    assert answers == ["4"]

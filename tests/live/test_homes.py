@@ -139,8 +139,9 @@ def test_advice_to_start_a_host_is_for_who_finds_nobody_not_for_who_finds_a_stra
         with pytest.raises(ConnectionError) as found:
             ask()
     assert "js-host run" not in str(found.value)
-    with pytest.raises(ConnectionError, match=r"No host answers at .*: Connection refused.*`js-host run "):
+    with pytest.raises(ConnectionError, match=r"No host answers at .*: Connection refused.*`js-host run`") as found:
         ask()
+    assert "USE_MANAGER" not in str(found.value)  # which can not be, with an address
 
 
 FOR_EVER = "module.exports = { warmup: () => new Promise(() => {}) }"

@@ -7,7 +7,7 @@ import './helper.mjs'
 
 test('a timeout tells how long the call had, as its caller wrote it', () => {
   for (const [left, told] of [[10_000, '10 s'], [1_987, '2 s'], [497, '0.5 s'], [12, '0.02 s'], [90_500, '90.5 s']]) {
-    assert.equal(timedOut(left, false, false).message, `no result within ${told}. If it needs longer, give it a longer \`timeout\`.`)
+    assert.equal(timedOut(left, false, false).message, `no result within ${told}. If it needs longer, give it a longer \`timeout\`. The wait for a worker counts, too.`)
   }
 })
 

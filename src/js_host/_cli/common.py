@@ -89,7 +89,10 @@ def find_config_file(named: str | None) -> str:
     """The config file that was named on the command line, or else that of the settings: the usual one, here."""
     path = os.path.abspath(named or os.path.join(settings.SOURCE_ROOT or os.curdir, settings.CONFIG_FILE))
     if not os.path.isfile(path):
-        raise ConfigError(f"There is no config file {path}. Write one with `js-host init`, or name yours.")
+        from ..utils.near_config import near_config  # late: only mistakes need it
+
+        near = near_config(path)
+        raise ConfigError(f"There is no config file {path}. {near}Write one with `js-host init`, or name yours.")
     return path
 
 

@@ -74,7 +74,12 @@ class HostOptions:
         env: EnvironmentWish | None = None,
     ) -> None:
         if not os.path.isfile(config_file):
-            raise ConfigError(f"There is no config file {config_file}. Write one with `js-host init`, or name yours.")
+            from ..utils.near_config import near_config  # late: only mistakes need it
+
+            near = near_config(config_file)
+            raise ConfigError(
+                f"There is no config file {config_file}. {near}Write one with `js-host init`, or name yours."
+            )
         self.config_file = config_file
         self.workers = count_workers(workers or settings.WORKERS)
         self.path_to_node = path_to_node or settings.PATH_TO_NODE

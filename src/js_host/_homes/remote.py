@@ -20,11 +20,14 @@ NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError)
 
 
 class RemoteHome:
-    """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none of `config_file` answers."""
+    """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none answers.
+
+    `config_file` is that of the host; None if it was named by its address.
+    """
 
     is_own: Literal[False] = False
 
-    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str) -> None:
+    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None) -> None:
         self._root_url = root_url
         try:
             self.link = open_link(
@@ -74,7 +77,9 @@ def check_functions(url: str, offered: Mapping[str, Any], config_file: str, decl
         )
 
 
-def _advice(config_file: str) -> str:
+def _advice(config_file: str | None) -> str:
+    if config_file is None:
+        return "Start the host with `js-host run` where it belongs, or correct the address."
     return (
         f"Start the host with `js-host run {config_file}`; or, in development, have a manager start it: "
         "USE_MANAGER=True; or let this program have one of its own: `with JSHost(config_file) as host: …`, or "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket
 import fcntl
 import os
+import sys
 from time import monotonic, sleep
 
 from js_host._host.leash import make_leash, tie
@@ -204,11 +205,25 @@ def _posix_spawn(path: str, argv: Sequence[str], env: Mapping[str, str], targets
     if close_from is not None:
         actions.append((close_from, len(targets)))
     spawn: Any = os.posix_spawn
+    _check_loop(spawn)
     settings = {"file_actions": actions, "setsigmask": (), "setsigdef": SIGNALS_RESET}
     try:
         return int(spawn(path, argv, env, setsid=True, **settings))
     except NotImplementedError:  # no setsid in this system's posix_spawn (macOS before 10.15): a group of its own
         return int(spawn(path, argv, env, setpgroup=0, **settings))
+
+
+def _check_loop(spawn: Any) -> None:
+    """Raise StartError where gevent, which has replaced `spawn`, could not watch what it starts.
+
+    It would say so itself, but in its own words, and with the process running already.
+    """
+    if getattr(spawn, "__module__", None) != "gevent.os" or sys.modules["gevent"].get_hub().loop.default:
+        return
+    raise StartError(
+        "The host can not be started in this thread: gevent watches processes in the main thread only. "
+        "Start the host in the main thread, with `host.start()` or `with`; then any thread may call its functions."
+    )
 
 
 def _close_all(descriptors: Iterable[int]) -> None:

