@@ -55,17 +55,17 @@ class AsyncFunction(FunctionBase[T]):
         threads. Raises FunctionError if the JavaScript throws, FunctionTimeout if it takes too long, and the other
         errors of `js_host.exceptions`.
         """
-        return self._run(data, fields, self._decode or self._decoder())
+        return self._begun(data, fields, self._decode or self._decoder())
 
     def call(self, data: object = NOTHING, /, **fields: object) -> Coroutine[Any, Any, str]:
         """Call the function and return its result as text: a string as it is, everything else as its JSON."""
         from ._wire import results
 
-        return self._run(data, fields, results.text)
+        return self._begun(data, fields, results.text)
 
     def send_request(self, data: object = NOTHING, /, **fields: object) -> Coroutine[Any, Any, Response]:
         """Call the function and return the whole response: `.text`, `.content`, `.json()`."""
-        return self._run(data, fields, Response)
+        return self._begun(data, fields, Response)
 
     def stream(self, data: object = NOTHING, /, **fields: object) -> AsyncStream[T]:
         """Call the function and give its result in parts, as they come.
@@ -137,6 +137,11 @@ class AsyncFunction(FunctionBase[T]):
         if values["VERBOSITY"] >= FUNCTION_CALL:
             host.say(FUNCTION_CALL, f'Calling function "{self.name}" with {value!r}')
         return host, value, values["FUNCTION_TIMEOUT"] if self.timeout is None else self.timeout
+
+    def _begun(self, data: object, fields: dict[str, object], decode: Decoder) -> Coroutine[Any, Any, Any]:
+        coroutine = self._run(data, fields, decode)
+        coroutine.__qualname__ = repr(self)  # type: ignore[attr-defined]  # who forgets to await it is told this
+        return coroutine
 
     async def _run(self, data: object, fields: dict[str, object], decode: Decoder) -> Any:
         host, value, timeout = self._prepared(data, fields)

@@ -118,7 +118,7 @@ def test_when_too_many_wait_the_next_is_refused_with_what_to_do() -> None:
     enter(line, ways)
     enter(line, ways)
     with pytest.raises(
-        QueueFull, match=r"Each of the 1 workers has 1 calls in hand, and 1 wait.*`queue_size`"
+        QueueFull, match=r"Every worker has .* is given \(1 x 1\), and as many as may are waiting \(1\).*`queue_size`"
     ) as caught:
         enter(line, ways)
     assert not caught.value.maybe_executed

@@ -202,3 +202,9 @@ def test_a_blocking_call_in_a_loop_works_and_is_told_in_debug_mode(config: Path,
                 assert caught[0].filename == __file__
 
         asyncio.run(main(), debug=debug)
+
+
+def test_who_forgets_to_await_a_call_is_told_which_one(config: Path) -> None:
+    program = "from js_host import AsyncFunction, AsyncJSHost; AsyncFunction('pid', AsyncJSHost('host.config.js'))()"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=config.parent, capture_output=True, text=True)
+    assert "coroutine '<AsyncFunction 'pid'>' was never awaited" in ended.stderr

@@ -95,9 +95,9 @@ class Line:
             self.waiting.append(visit)
         else:
             raise QueueFull(
-                f"Each of the {len(ways)} workers has {self.concurrency} calls in hand, and {len(self.waiting)} wait "
-                "already. Call less at once, or allow for more: `workers`, `concurrency` and `queue_size` of JSHost, "
-                "or the settings of those names."
+                f"Every worker has as many calls in hand as it is given ({len(ways)} x {self.concurrency}), and as "
+                f"many as may are waiting ({len(self.waiting)}). Call less at once, or allow for more: `workers`, "
+                "`concurrency` and `queue_size` of JSHost, or the settings of those names."
             )
 
     def leave(self, visit: Visit) -> Visit | None:
