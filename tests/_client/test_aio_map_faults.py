@@ -1,0 +1,70 @@
+"""Maps in an event loop whose workers leave, refuse or fall silent: each row has one end, and the others go on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from js_host._client.address import Address
+from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
+from js_host._client.aio_results import AsyncResults
+from js_host._client.aio_rows import RowSource
+from js_host._client.job import Job
+from js_host._client.pool import Lane, Pool
+from js_host._wire import results
+from js_host.exceptions import JSHostError, ProcessError, WorkerDied
+
+
+@contextmanager
+def over_all(servers: list[Any]) -> Iterator[Pool]:
+    """Give a pool whose workers are all these."""
+    pool = Pool([Lane(Address.unix(server.path)) for server in servers])
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def over(pool: Pool, rows: Any, timeout: float | None = 5.0, **options: Any) -> AsyncResults:
+    """Begin a map whose errors are given in their places."""
+
+    async def connect() -> Any:
+        return pool_of_this_loop(pool)
+
+    return AsyncResults(connect, RowSource(rows), Job(b"f", timeout, results.value, lambda error: error, **options))
+
+
+def collect(pool: Pool, rows: Any, timeout: float | None = 5.0, **options: Any) -> list[Any]:
+    async def main() -> list[Any]:
+        async with asyncio.timeout(10):
+            return [result async for result in over(pool, rows, timeout, **options)]
+
+    return asyncio.run(main())
+
+
+def obey(client: Any) -> None:
+    """Answer each call with the number of the connection."""
+    client.greet()
+    while True:
+        client.answer(client.read()[1], client.number)
+
+
+def test_why_a_worker_was_lost_is_not_why_none_is_there() -> None:
+    both_have_asked = threading.Barrier(2)
+
+    def explain(lane: Lane, pid: int) -> JSHostError:
+        both_have_asked.wait(5)
+        return WorkerDied("it was killed") if pid else ProcessError("none is there")
+
+    pool = Pool([Lane(Address.unix("/nowhere"))], explain)
+
+    async def main() -> list[JSHostError]:
+        loops = pool_of_this_loop(pool)
+        assert isinstance(loops, AsyncPool)
+        [lane] = loops.lanes_for(None)
+        return await asyncio.gather(*(lane.reason(pid, WorkerDied("?")) for pid in (0, 7)))
+
+    assert [str(error) for error in asyncio.run(main())] == ["none is there", "it was killed"]
