@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,6 +50,26 @@ def obey(client: Any) -> None:
     client.greet()
     while True:
         client.answer(client.read()[1], client.number)
+
+
+def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:
+    server = evil(obey)
+
+    async def main() -> list[object]:
+        answered = asyncio.Event()
+
+        async def rows() -> AsyncIterator[int]:
+            yield 1
+            await answered.wait()
+            server.pool.close()
+
+        found = []
+        async for result in over(server.pool, rows()):
+            found.append(result)
+            answered.set()
+        return found
+
+    assert asyncio.run(main()) == [1]
 
 
 def test_why_a_worker_was_lost_is_not_why_none_is_there() -> None:
