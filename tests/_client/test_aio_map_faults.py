@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from js_host._client.address import Address
 from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
 from js_host._client.aio_results import AsyncResults
@@ -70,6 +72,36 @@ def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:
         return found
 
     assert asyncio.run(main()) == [1]
+
+
+@pytest.mark.parametrize("when", ["connecting", "waiting"])
+def test_whoever_waits_for_a_result_is_told_that_the_map_was_closed(evil: Any, when: str) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        while True:
+            client.read()
+
+    server = evil(play)
+
+    async def main() -> None:
+        is_closed = asyncio.Event()
+
+        async def connect() -> Any:
+            if when == "connecting":
+                await is_closed.wait()
+            return pool_of_this_loop(server.pool)
+
+        answers = AsyncResults(connect, RowSource(range(9)), Job(b"f", 5.0, results.value, lambda error: error))
+        first = asyncio.ensure_future(anext(answers))
+        await asyncio.sleep(0)
+        while when == "waiting" and not server.calls:
+            await asyncio.sleep(0.001)
+        await answers.aclose()
+        is_closed.set()
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(first, 5)
+
+    asyncio.run(main())
 
 
 def test_why_a_worker_was_lost_is_not_why_none_is_there() -> None:

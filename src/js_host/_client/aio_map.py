@@ -181,12 +181,15 @@ class AsyncMap:
         #: How many rows were taken whose results were not given yet.
         self._ahead = 0
         self._waiting: Future[None] | None = None
+        #: Something has come since the workers were last given rows.
+        self._has_come = False
+        self._is_closed = False
 
     async def more(self) -> list[object]:
-        """The results whose turn it is, as soon as there are some; none at the end."""
+        """The results whose turn it is, as soon as there are some; none at the end, and when it was closed."""
         if not self._ways:
             await self._pool.hold()
-        while True:
+        while not self._is_closed:
             self._fill()
             ready = self._turns.take()
             if ready:
@@ -202,9 +205,11 @@ class AsyncMap:
             else:
                 await self._wait()
                 await self._explain()
+        return []
 
     def wake(self) -> None:
         """Something has come."""
+        self._has_come = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -214,7 +219,7 @@ class AsyncMap:
                 warn_of(connection.warnings)
 
     async def _wait(self) -> None:
-        if self.lost:
+        if self.lost or self._has_come:
             return
         self._waiting = asyncio.get_running_loop().create_future()
         try:
@@ -224,6 +229,8 @@ class AsyncMap:
 
     def close(self) -> None:
         """Abort the calls in flight."""
+        self._is_closed = True
+        self.wake()
         self._rows.close()
         for way in self._ways.values():
             if way.opening is not None:
@@ -237,6 +244,7 @@ class AsyncMap:
 
     def _fill(self) -> None:
         """Give the workers rows while there is room for them."""
+        self._has_come = False
         now = monotonic()
         timeout = self.job.timeout
         self.deadline = inf if timeout is None or timeout > LONGEST else now + timeout
