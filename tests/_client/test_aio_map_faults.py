@@ -17,7 +17,7 @@ from js_host._client.aio_rows import RowSource
 from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
 from js_host._wire import results
-from js_host.exceptions import JSHostError, ProcessError, WorkerDied
+from js_host.exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 
 
 @contextmanager
@@ -52,6 +52,21 @@ def obey(client: Any) -> None:
     client.greet()
     while True:
         client.answer(client.read()[1], client.number)
+
+
+# The rows and the consumer.
+
+
+def test_rows_that_stop_the_host_as_they_are_taken_end_the_map(evil: Any) -> None:
+    server = evil(obey)
+
+    def rows() -> Iterator[int]:
+        yield 1
+        server.pool.close()
+        yield 2
+
+    with pytest.raises(ConnectionError, match="was stopped"):
+        collect(server.pool, rows())
 
 
 def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:

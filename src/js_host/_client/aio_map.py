@@ -200,11 +200,12 @@ class AsyncMap:
                 if self._rows.error is not None:
                     raise self._rows.error
                 return []
-            if self._is_stranded:
+            if self.lost:
+                await self._explain()
+            elif self._is_stranded:
                 await self._find_workers()
             else:
                 await self._wait()
-                await self._explain()
         return []
 
     def wake(self) -> None:
@@ -219,8 +220,8 @@ class AsyncMap:
                 warn_of(connection.warnings)
 
     async def _wait(self) -> None:
-        if self.lost or self._has_come:
-            return
+        if self._has_come:
+            return  # while nobody waited
         self._waiting = asyncio.get_running_loop().create_future()
         try:
             await self._waiting
@@ -287,15 +288,22 @@ class AsyncMap:
         assert connection is not None
         if not way.calls:
             way.window.began(monotonic())
-        pid = connection.hello.pid
         rows: list[Row] = []
         while len(rows) < most and (row := self._next()) is not None:
-            row.enter(way, pid)
             rows.append(row)
-        if rows:
-            self.used.add(connection)
-            connection.begin_all(rows)
+        if not connection.is_open:  # whoever gave the rows has stopped the host meanwhile
+            self.again.extend(rows)
+            self.wake()
+        elif rows:
+            self._send(way, connection, rows)
         return len(rows) == most
+
+    def _send(self, way: Way, connection: AsyncConnection, rows: list[Row]) -> None:
+        self.used.add(connection)
+        pid = connection.hello.pid
+        for row in rows:
+            row.enter(way, pid)
+        connection.begin_all(rows)
 
     # Workers.
 
