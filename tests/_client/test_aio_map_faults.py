@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -87,6 +88,19 @@ def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:
         return found
 
     assert asyncio.run(main()) == [1]
+
+
+def test_the_deadline_of_a_row_does_not_count_how_long_the_rows_took_to_come(
+    evil: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("js_host._client.aio.GRACE", 0.0)
+
+    def rows() -> Iterator[int]:
+        for number in range(2):
+            time.sleep(0.6)
+            yield number
+
+    assert collect(evil(obey).pool, rows(), 0.5, window=1) == [1, 1]
 
 
 @pytest.mark.parametrize("when", ["connecting", "waiting"])

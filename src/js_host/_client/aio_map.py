@@ -17,7 +17,7 @@ from .._wire.values import encode
 from ..exceptions import ConnectionError, JSHostError, WorkerDied
 from .aio_calls import Pending
 from .aio_rows import NO_ROW, RowSource
-from .channel import LONGEST, NotSent
+from .channel import NotSent, deadline_in
 from .lane import ATTEMPTS, warn_of
 from .turns import AsTheyCome, Failed, InOrder, ids
 from .window import MOST, Window, run_length
@@ -91,17 +91,18 @@ class Row(Pending):
         self.timeout = map.job.timeout
         self.flags = PATIENT
         self.id = self.end = 0
-        self.deadline = map.deadline
+        self.deadline = inf
         self.performer = self.context = None
         self._map = map
         self._way: Way | None = None
         self._pid = self._tries = 0
         self.turn = turn
 
-    def enter(self, way: Way, pid: int) -> None:
+    def enter(self, way: Way, pid: int, deadline: float) -> None:
         """It is about to be sent there."""
         self._way = way
         self._pid = pid
+        self.deadline = deadline
         self._tries += 1
         way.calls += 1
         way.size += len(self.text)
@@ -161,8 +162,6 @@ class AsyncMap:
     def __init__(self, pool: AsyncPool, rows: RowSource, job: Job) -> None:
         self._pool = pool
         self.job = job
-        #: When rows that are taken now should have ended.
-        self.deadline = inf
         self._rows = rows
         rows.wake = self.wake
         self._ids = ids()
@@ -247,8 +246,6 @@ class AsyncMap:
         """Give the workers rows while there is room for them."""
         self._has_come = False
         now = monotonic()
-        timeout = self.job.timeout
-        self.deadline = inf if timeout is None or timeout > LONGEST else now + timeout
         for way in self._ways.values():
             way.settle(now)
         self._is_stranded = False
@@ -300,9 +297,9 @@ class AsyncMap:
 
     def _send(self, way: Way, connection: AsyncConnection, rows: list[Row]) -> None:
         self.used.add(connection)
-        pid = connection.hello.pid
+        pid, deadline = connection.hello.pid, deadline_in(self.job.timeout)
         for row in rows:
-            row.enter(way, pid)
+            row.enter(way, pid, deadline)
         connection.begin_all(rows)
 
     # Workers.
