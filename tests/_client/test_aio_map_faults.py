@@ -133,6 +133,69 @@ def test_whoever_waits_for_a_result_is_told_that_the_map_was_closed(evil: Any, w
     asyncio.run(main())
 
 
+# Workers that leave.
+
+
+def test_a_row_that_many_workers_refuse_as_they_leave_is_given_to_their_successors(
+    evil: Any, bye: Any, stopping: Any
+) -> None:
+    def play(client: Any) -> None:
+        if client.number > 1:
+            obey(client)
+        client.greet()
+        client.send(bye("draining") + stopping(client.read()[1]))
+        client.wait_for_end()
+
+    with over_all([evil(play) for _ in range(4)]) as pool:
+        assert collect(pool, range(1), window=1) == [2]
+
+
+def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(evil: Any, bye: Any) -> None:
+    has_taken_over = threading.Event()
+
+    def play(client: Any) -> None:
+        client.greet()
+        if client.number > 1:
+            client.answer(client.read()[1], "of the successor")
+            has_taken_over.set()
+            client.wait_for_end()
+        ids = [client.read()[1] for _ in range(2)]
+        client.send(bye("draining"))
+        is_in_time = has_taken_over.wait(5)
+        for id in ids:
+            client.answer(id, is_in_time)
+
+    def rows() -> Iterator[int]:
+        end = time.monotonic() + 2
+        while not has_taken_over.wait(0.002) and time.monotonic() < end:
+            yield 1
+
+    with over_all([evil(play), evil(obey)]) as pool:
+        assert False not in collect(pool, rows(), window=2, ordered=False)
+
+
+def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        while True:
+            client.send(stopping(client.read()[1]))
+
+    with pytest.raises(ProcessError, match="stopping"):
+        collect(evil(play).pool, range(100))
+
+
+def test_a_worker_that_says_hello_and_goodbye_for_ever_ends_the_map(evil: Any, bye: Any, hello: Any) -> None:
+    def play(client: Any) -> None:
+        client.read()
+        client.send(hello() + bye("draining"))
+        client.wait_for_end()
+
+    server = evil(play)
+    with pytest.raises(ConnectionError, match="left before"):
+        collect(server.pool, range(100))
+    assert server.connections == 3
+
+
 def test_why_a_worker_was_lost_is_not_why_none_is_there() -> None:
     both_have_asked = threading.Barrier(2)
 

@@ -7,7 +7,7 @@ when it has ended. How many a worker is given is decided in `window.py`, whose r
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from math import inf
 from time import monotonic
 
@@ -17,6 +17,7 @@ from .._wire.values import encode
 from ..exceptions import ConnectionError, JSHostError, WorkerDied
 from .aio_calls import Pending
 from .aio_rows import NO_ROW, RowSource
+from .aio_way import Way
 from .channel import NotSent, deadline_in
 from .lane import ATTEMPTS, warn_of
 from .turns import AsTheyCome, Failed, InOrder, ids
@@ -24,7 +25,7 @@ from .window import MOST, Window, run_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import Future, Task
+    from asyncio import Future
     from collections.abc import Sequence
 
     from .._wire.frames import Buffer, Frame
@@ -39,49 +40,10 @@ __all__ = ["AsyncMap"]
 TAKING = 1e-3
 
 
-class Way:
-    """The way to one worker: its window, and what of the map is under way there."""
-
-    __slots__ = ("answered", "calls", "failures", "lane", "opening", "read", "size", "window")
-
-    def __init__(self, lane: AsyncLane, window: Window) -> None:
-        self.lane = lane
-        self.window = window
-        self.calls = 0
-        #: The bytes of the data under way.
-        self.size = 0
-        #: How many answers have come that the window does not know of, and their bytes.
-        self.answered = self.read = 0
-        self.opening: Task[None] | None = None
-        #: How often the worker was asked in vain.
-        self.failures = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls may begin there."""
-        connection = self.lane.connection
-        return connection is not None and connection.is_open
-
-    @property
-    def is_opening(self) -> bool:
-        """Whether it is being opened. Not whether there is a task: an eager one may have ended before it was kept."""
-        return self.opening is not None and not self.opening.done()
-
-    def room(self) -> int:
-        """How many more calls the worker may be given."""
-        return self.window.room(self.calls, self.size) if self.is_open else 0
-
-    def settle(self, now: float) -> None:
-        """Tell the window of the answers that have come."""
-        if self.answered:
-            self.window.answered(self.answered, self.read, now)
-            self.answered = self.read = self.failures = 0
-
-
 class Row(Pending):
     """The call for one row. `turn` is the number of its result."""
 
-    __slots__ = ("_map", "_pid", "_tries", "_way", "turn")
+    __slots__ = ("_map", "_pid", "_way", "turn")
 
     def __init__(self, map: AsyncMap, turn: int, text: bytes, attachments: Attachments | None) -> None:
         # What super().__init__ does, without the call: rows come by the thousand.
@@ -95,7 +57,7 @@ class Row(Pending):
         self.performer = self.context = None
         self._map = map
         self._way: Way | None = None
-        self._pid = self._tries = 0
+        self._pid = 0
         self.turn = turn
 
     def enter(self, way: Way, pid: int, deadline: float) -> None:
@@ -103,7 +65,6 @@ class Row(Pending):
         self._way = way
         self._pid = pid
         self.deadline = deadline
-        self._tries += 1
         way.calls += 1
         way.size += len(self.text)
 
@@ -129,30 +90,28 @@ class Row(Pending):
         except Exception as error:
             self._map.done[self.turn] = Failed(error)
         connection.finish(self)
-        self._leave(len(body))
+        way = self._leave()
+        way.answered += 1
+        way.read += len(body)
         self._map.wake()
 
     def failed(self, error: JSHostError) -> None:
         """It has no result, or not from there."""
         if self._way is None:
             return  # the connection broke while a late call was cancelled, and had told us so
-        way = self._leave(0)
-        if isinstance(error, (NotSent, Stopping)) and self._tries < ATTEMPTS:
-            self._map.again.append(self)
-        elif isinstance(error, WorkerDied):
-            self._map.lost.append((self.turn, way.lane, self._pid, error))
+        way = self._leave()
+        if isinstance(error, (NotSent, Stopping)):
+            self._map.come_back(self, way, error)
         else:
-            self._map.done[self.turn] = Failed(error)
-        self._map.wake()
+            way.answered += 1
+            self._map.failed(self.turn, way.lane, self._pid, error)
 
-    def _leave(self, size: int) -> Way:
+    def _leave(self) -> Way:
         way = self._way
         assert way is not None
         self._way = None
         way.calls -= 1
         way.size -= len(self.text)
-        way.answered += 1
-        way.read += size
         return way
 
 
@@ -174,6 +133,8 @@ class AsyncMap:
         #: The connections that carried rows.
         self.used: set[AsyncConnection] = set()
         self._ways: dict[AsyncLane, Way] = {}
+        #: How often in a row a worker was asked in vain, by the ways there.
+        self._failures: Counter[AsyncLane] = Counter()
         self._unreachable: Exception | None = None
         #: There are rows to give, and no worker is in reach.
         self._is_stranded = False
@@ -240,6 +201,24 @@ class AsyncMap:
                 if isinstance(call, Row) and call._map is self:
                     connection.cancel(call)
 
+    # What becomes of rows that have no result, or not from where they were sent.
+
+    def come_back(self, row: Row, way: Way, error: JSHostError) -> None:
+        """It did not run there."""
+        self.again.append(row)
+        self._unreachable = error
+        if way.was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
+            self._failures[way.lane] += 1
+        self.wake()
+
+    def failed(self, turn: int, lane: AsyncLane, pid: int, error: JSHostError) -> None:
+        """The row of that turn has failed, at the worker of that process id."""
+        if isinstance(error, WorkerDied):
+            self.lost.append((turn, lane, pid, error))
+        else:
+            self.done[turn] = Failed(error)
+        self.wake()
+
     # Giving.
 
     def _fill(self) -> None:
@@ -247,7 +226,9 @@ class AsyncMap:
         self._has_come = False
         now = monotonic()
         for way in self._ways.values():
-            way.settle(now)
+            if way.answered:
+                way.settle(now)
+                self._failures[way.lane] = 0
         self._is_stranded = False
         if self._rows.ended and not self.again:
             return
@@ -296,6 +277,7 @@ class AsyncMap:
         return len(rows) == most
 
     def _send(self, way: Way, connection: AsyncConnection, rows: list[Row]) -> None:
+        way.connection = connection
         self.used.add(connection)
         pid, deadline = connection.hello.pid, deadline_in(self.job.timeout)
         for row in rows:
@@ -307,9 +289,9 @@ class AsyncMap:
     def _open_ways(self) -> list[Way]:
         """The ways to the workers that can be given rows."""
         lanes = self._pool.lanes_for(self.job.key)
-        ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
+        ways = [self._way(lane) for lane in lanes]
         for way in ways:
-            if not way.is_open and not way.is_opening and way.failures < ATTEMPTS:
+            if not way.is_open and not way.is_opening and self._failures[way.lane] < ATTEMPTS:
                 way.opening = asyncio.get_running_loop().create_task(self._open(way))
         open = [way for way in ways if way.is_open]
         self._is_stranded = not open and not any(way.is_opening for way in ways)
@@ -324,14 +306,17 @@ class AsyncMap:
             raise self._unreachable
 
     def _way(self, lane: AsyncLane) -> Way:
-        way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))
+        way = self._ways.get(lane)
+        if way is None or way.is_past:
+            way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))
         return way
 
     async def _open(self, way: Way) -> None:
         try:
-            await self._pool.open(way.lane)
+            if not (await self._pool.open(way.lane)).is_open:
+                raise NotSent("The worker left before a row was sent.")
         except Exception as error:
-            way.failures += 1 if isinstance(error, ConnectionError) else ATTEMPTS
+            self._failures[way.lane] += 1 if isinstance(error, ConnectionError) else ATTEMPTS
             self._unreachable = error
         finally:
             self.wake()
