@@ -133,6 +133,44 @@ def test_whoever_waits_for_a_result_is_told_that_the_map_was_closed(evil: Any, w
     asyncio.run(main())
 
 
+def test_a_host_that_is_stopped_in_a_map_finishes_what_it_has(evil: Any) -> None:
+    taken, may_answer = threading.Event(), threading.Semaphore(0)
+
+    def play(client: Any) -> None:
+        client.greet()
+        ids = [client.read()[1] for _ in range(4)]
+        taken.set()
+        for id in ids:
+            may_answer.acquire(timeout=10)
+            client.answer(id, id)
+        client.wait_for_end()
+
+    server = evil(play)
+
+    async def main() -> list[Any]:
+        found: list[Any] = []
+        answers = over(server.pool, range(10), window=4)
+        consumer = asyncio.ensure_future(consume(answers, found))
+        await asyncio.to_thread(taken.wait, 10)
+        server.pool.close()
+        for count in range(1, 5):
+            may_answer.release()
+            async with asyncio.timeout(5):
+                while len(found) < count and not consumer.done():
+                    await asyncio.sleep(0)
+            for _ in range(100):
+                await asyncio.sleep(0)  # it looks for other workers meanwhile
+        with pytest.raises(ConnectionError, match="was stopped"):
+            await asyncio.wait_for(consumer, 10)
+        return found
+
+    async def consume(answers: AsyncResults, found: list[Any]) -> None:
+        async for answer in answers:
+            found.append(answer)
+
+    assert asyncio.run(main()) == [1, 2, 3, 4]
+
+
 # Workers that leave.
 
 

@@ -298,12 +298,22 @@ class AsyncMap:
         return open
 
     async def _find_workers(self) -> None:
-        """The host may be elsewhere now. Raises what is wrong if it is not."""
+        """The host may be elsewhere now. Raises what is wrong if it is not, as soon as nobody owes an answer."""
         assert self._unreachable is not None
         lanes = self._pool.lanes_for(None)
-        await self._pool.hold()
-        if self._pool.lanes_for(None) is lanes:
-            raise self._unreachable
+        try:
+            await self._pool.hold()
+            if self._pool.lanes_for(None) is lanes:
+                raise self._unreachable
+        except JSHostError:
+            if not self._is_owed:
+                raise
+            await self._wait()
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether rows are in the hands of workers, of those that leave too."""
+        return self._ahead > len(self.again) + len(self.lost) + len(self.done)
 
     def _way(self, lane: AsyncLane) -> Way:
         way = self._ways.get(lane)
