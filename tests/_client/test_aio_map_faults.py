@@ -17,6 +17,7 @@ from js_host._client.aio_results import AsyncResults
 from js_host._client.aio_rows import RowSource
 from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
+from js_host._client.window import MOST_BYTES
 from js_host._wire import results
 from js_host.exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
 
@@ -101,6 +102,27 @@ def test_the_deadline_of_a_row_does_not_count_how_long_the_rows_took_to_come(
             yield number
 
     assert collect(evil(obey).pool, rows(), 0.5, window=1) == [1, 1]
+
+
+def test_a_worker_is_given_no_more_bytes_than_a_window_may_have(evil: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet(limit=2**31)
+        while True:
+            client.read()
+
+    server = evil(play)
+
+    async def main() -> int:
+        first = asyncio.ensure_future(anext(over(server.pool, [b"x" * (MOST_BYTES // 2)] * 9)))
+        async with asyncio.timeout(10):
+            while not server.calls:
+                await asyncio.sleep(0.001)
+        [lane] = server.pool.loops[asyncio.get_running_loop()].lanes_for(None)
+        given = len(lane.connection.pending)
+        first.cancel()
+        return given
+
+    assert asyncio.run(main()) == 2
 
 
 @pytest.mark.parametrize("when", ["connecting", "waiting"])

@@ -21,7 +21,7 @@ from .aio_way import Way
 from .channel import NotSent, deadline_in
 from .lane import ATTEMPTS, warn_of
 from .turns import AsTheyCome, Failed, InOrder, ids
-from .window import MOST, Window, run_length
+from .window import MOST, MOST_BYTES, Window, run_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ TAKING = 1e-3
 class Row(Pending):
     """The call for one row. `turn` is the number of its result."""
 
-    __slots__ = ("_map", "_pid", "_way", "turn")
+    __slots__ = ("_map", "_pid", "_way", "size", "turn")
 
     def __init__(self, map: AsyncMap, turn: int, text: bytes, attachments: Attachments | None) -> None:
         # What super().__init__ does, without the call: rows come by the thousand.
@@ -58,6 +58,7 @@ class Row(Pending):
         self._map = map
         self._way: Way | None = None
         self._pid = 0
+        self.size = len(text) if attachments is None else _size(text, attachments)
         self.turn = turn
 
     def enter(self, way: Way, pid: int, deadline: float) -> None:
@@ -66,7 +67,7 @@ class Row(Pending):
         self._pid = pid
         self.deadline = deadline
         way.calls += 1
-        way.size += len(self.text)
+        way.size += self.size
 
     def due(self, connection: AsyncConnection) -> float:
         """Its deadline counts from its start, and the worker may be silent until it has done all that it was given."""
@@ -92,7 +93,7 @@ class Row(Pending):
         connection.finish(self)
         way = self._leave()
         way.answered += 1
-        way.read += len(body)
+        way.read += len(body) if attachments is None else _size(body, attachments)
         self._map.wake()
 
     def failed(self, error: JSHostError) -> None:
@@ -111,7 +112,7 @@ class Row(Pending):
         assert way is not None
         self._way = None
         way.calls -= 1
-        way.size -= len(self.text)
+        way.size -= self.size
         return way
 
 
@@ -261,20 +262,25 @@ class AsyncMap:
         return None
 
     def _give(self, way: Way, most: int) -> bool:
-        """Send so many rows, or as many as there are, to one worker. Returns whether there may be more."""
+        """Send so many rows to one worker, fewer if it is full or there are no more. Returns whether there may be."""
         connection = way.lane.connection
         assert connection is not None
         if not way.calls:
             way.window.began(monotonic())
         rows: list[Row] = []
-        while len(rows) < most and (row := self._next()) is not None:
-            rows.append(row)
+        size, may_be_more = way.size, True
+        while may_be_more and len(rows) < most and size < MOST_BYTES:
+            if (row := self._next()) is None:
+                may_be_more = False
+            else:
+                rows.append(row)
+                size += row.size
         if not connection.is_open:  # whoever gave the rows has stopped the host meanwhile
             self.again.extend(rows)
             self.wake()
         elif rows:
             self._send(way, connection, rows)
-        return len(rows) == most
+        return may_be_more
 
     def _send(self, way: Way, connection: AsyncConnection, rows: list[Row]) -> None:
         way.connection = connection
@@ -340,3 +346,8 @@ class AsyncMap:
             self.lost = [each for each in self.lost if each[2] != pid]
             for turn in turns:
                 self.done[turn] = Failed(type(reason)(str(reason), maybe_executed=reason.maybe_executed))
+
+
+def _size(body: Buffer, attachments: Sequence[Buffer]) -> int:
+    """How many bytes travel."""
+    return len(body) + sum(map(len, attachments))
