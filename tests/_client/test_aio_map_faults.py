@@ -19,7 +19,7 @@ from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
 from js_host._client.window import MOST_BYTES
 from js_host._wire import results
-from js_host.exceptions import ConnectionError, JSHostError, ProcessError, WorkerDied
+from js_host.exceptions import ConnectionError, FunctionTimeout, JSHostError, ProcessError, WorkerDied
 
 
 @contextmanager
@@ -272,3 +272,19 @@ def test_why_a_worker_was_lost_is_not_why_none_is_there() -> None:
         return await asyncio.gather(*(lane.reason(pid, WorkerDied("?")) for pid in (0, 7)))
 
     assert [str(error) for error in asyncio.run(main())] == ["none is there", "it was killed"]
+
+
+def test_a_worker_that_gives_no_sign_is_a_timeout_of_its_calls_however_many_it_was_given(evil: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        if client.number == 1:
+            client.answer(client.read()[1], "first")
+            client.wait_for_end()
+        while True:
+            client.answer(client.read()[1], "later")
+
+    got = collect(evil(play).pool, range(200), 0.2, window=100)
+    assert got[0] == "first"
+    late = [error for error in got if isinstance(error, FunctionTimeout)]
+    assert 1 <= len(late) <= 100
+    assert got.count("later") == 199 - len(late)

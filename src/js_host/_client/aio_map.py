@@ -70,10 +70,8 @@ class Row(Pending):
         way.size += self.size
 
     def due(self, connection: AsyncConnection) -> float:
-        """Its deadline counts from its start, and the worker may be silent until it has done all that it was given."""
-        if self.timeout is None:
-            return self.deadline
-        return max(self.deadline, connection.last_read + self.timeout * len(connection.pending))
+        """Its deadline counts from its start; before that, the worker answers what it was given before."""
+        return self.deadline if self.timeout is None else max(self.deadline, connection.last_read + self.timeout)
 
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
         """The result, the error, or a question."""
