@@ -210,6 +210,23 @@ def test_a_row_that_many_workers_refuse_as_they_leave_is_given_to_their_successo
         assert collect(pool, range(1), window=1) == [2]
 
 
+def test_a_worker_that_refuses_rows_before_it_has_closed_its_door_has_time_to_close_it(
+    evil: Any, stopping: Any
+) -> None:
+    began = time.monotonic()
+
+    def play(client: Any) -> None:
+        client.greet()
+        while True:
+            id = client.read()[1]
+            is_closed = time.monotonic() > began + 0.1
+            client.send(b"" if is_closed else stopping(id))
+            if is_closed:
+                client.answer(id, "of the successor")
+
+    assert collect(evil(play).pool, range(3)) == ["of the successor"] * 3
+
+
 def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(evil: Any, bye: Any) -> None:
     has_taken_over = threading.Event()
 

@@ -39,6 +39,10 @@ __all__ = ["AsyncMap"]
 #: Rows are taken for so long, in seconds, before others of the loop have their turn.
 TAKING = 1e-3
 
+#: A worker that was told to leave refuses rows before it has closed its door. Who was refused all asks again so much
+#: later, in seconds, and each time by so much more.
+PAUSE = 0.05
+
 
 class Row(Pending):
     """The call for one row. `turn` is the number of its result."""
@@ -327,6 +331,8 @@ class AsyncMap:
 
     async def _open(self, way: Way) -> None:
         try:
+            if isinstance(self._unreachable, Stopping):
+                await asyncio.sleep(PAUSE * self._failures[way.lane])
             if not (await self._pool.open(way.lane)).is_open:
                 raise NotSent("The worker left before a row was sent.")
         except Exception as error:
