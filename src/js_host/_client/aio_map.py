@@ -7,7 +7,7 @@ when it has ended. How many a worker is given is decided in `window.py`, whose r
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from math import inf
 from time import monotonic
 
@@ -17,14 +17,15 @@ from .._wire.values import encode
 from ..exceptions import ConnectionError, JSHostError, WorkerDied
 from .aio_calls import Pending
 from .aio_rows import NO_ROW, RowSource
-from .channel import LONGEST, NotSent
+from .aio_way import Way
+from .channel import NotSent, deadline_in
 from .lane import ATTEMPTS, warn_of
 from .turns import AsTheyCome, Failed, InOrder, ids
-from .window import MOST, Window, run_length
+from .window import MOST, MOST_BYTES, Window, run_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import Future, Task
+    from asyncio import Future
     from collections.abc import Sequence
 
     from .._wire.frames import Buffer, Frame
@@ -38,50 +39,15 @@ __all__ = ["AsyncMap"]
 #: Rows are taken for so long, in seconds, before others of the loop have their turn.
 TAKING = 1e-3
 
-
-class Way:
-    """The way to one worker: its window, and what of the map is under way there."""
-
-    __slots__ = ("answered", "calls", "failures", "lane", "opening", "read", "size", "window")
-
-    def __init__(self, lane: AsyncLane, window: Window) -> None:
-        self.lane = lane
-        self.window = window
-        self.calls = 0
-        #: The bytes of the data under way.
-        self.size = 0
-        #: How many answers have come that the window does not know of, and their bytes.
-        self.answered = self.read = 0
-        self.opening: Task[None] | None = None
-        #: How often the worker was asked in vain.
-        self.failures = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls may begin there."""
-        connection = self.lane.connection
-        return connection is not None and connection.is_open
-
-    @property
-    def is_opening(self) -> bool:
-        """Whether it is being opened. Not whether there is a task: an eager one may have ended before it was kept."""
-        return self.opening is not None and not self.opening.done()
-
-    def room(self) -> int:
-        """How many more calls the worker may be given."""
-        return self.window.room(self.calls, self.size) if self.is_open else 0
-
-    def settle(self, now: float) -> None:
-        """Tell the window of the answers that have come."""
-        if self.answered:
-            self.window.answered(self.answered, self.read, now)
-            self.answered = self.read = self.failures = 0
+#: A worker that was told to leave refuses rows before it has closed its door. Who was refused all asks again so much
+#: later, in seconds, and each time by so much more.
+PAUSE = 0.05
 
 
 class Row(Pending):
     """The call for one row. `turn` is the number of its result."""
 
-    __slots__ = ("_map", "_pid", "_tries", "_way", "turn")
+    __slots__ = ("_map", "_pid", "_way", "size", "turn")
 
     def __init__(self, map: AsyncMap, turn: int, text: bytes, attachments: Attachments | None) -> None:
         # What super().__init__ does, without the call: rows come by the thousand.
@@ -91,26 +57,25 @@ class Row(Pending):
         self.timeout = map.job.timeout
         self.flags = PATIENT
         self.id = self.end = 0
-        self.deadline = map.deadline
+        self.deadline = inf
         self.performer = self.context = None
         self._map = map
         self._way: Way | None = None
-        self._pid = self._tries = 0
+        self._pid = 0
+        self.size = len(text) if attachments is None else _size(text, attachments)
         self.turn = turn
 
-    def enter(self, way: Way, pid: int) -> None:
+    def enter(self, way: Way, pid: int, deadline: float) -> None:
         """It is about to be sent there."""
         self._way = way
         self._pid = pid
-        self._tries += 1
+        self.deadline = deadline
         way.calls += 1
-        way.size += len(self.text)
+        way.size += self.size
 
     def due(self, connection: AsyncConnection) -> float:
-        """Its deadline counts from its start, and the worker may be silent until it has done all that it was given."""
-        if self.timeout is None:
-            return self.deadline
-        return max(self.deadline, connection.last_read + self.timeout * len(connection.pending))
+        """Its deadline counts from its start; before that, the worker answers what it was given before."""
+        return self.deadline if self.timeout is None else max(self.deadline, connection.last_read + self.timeout)
 
     def received(self, connection: AsyncConnection, frame: Frame) -> None:
         """The result, the error, or a question."""
@@ -128,30 +93,28 @@ class Row(Pending):
         except Exception as error:
             self._map.done[self.turn] = Failed(error)
         connection.finish(self)
-        self._leave(len(body))
+        way = self._leave()
+        way.answered += 1
+        way.read += len(body) if attachments is None else _size(body, attachments)
         self._map.wake()
 
     def failed(self, error: JSHostError) -> None:
         """It has no result, or not from there."""
         if self._way is None:
             return  # the connection broke while a late call was cancelled, and had told us so
-        way = self._leave(0)
-        if isinstance(error, (NotSent, Stopping)) and self._tries < ATTEMPTS:
-            self._map.again.append(self)
-        elif isinstance(error, WorkerDied):
-            self._map.lost.append((self.turn, way.lane, self._pid, error))
+        way = self._leave()
+        if isinstance(error, (NotSent, Stopping)):
+            self._map.come_back(self, way, error)
         else:
-            self._map.done[self.turn] = Failed(error)
-        self._map.wake()
+            way.answered += 1
+            self._map.failed(self.turn, way.lane, self._pid, error)
 
-    def _leave(self, size: int) -> Way:
+    def _leave(self) -> Way:
         way = self._way
         assert way is not None
         self._way = None
         way.calls -= 1
-        way.size -= len(self.text)
-        way.answered += 1
-        way.read += size
+        way.size -= self.size
         return way
 
 
@@ -161,8 +124,6 @@ class AsyncMap:
     def __init__(self, pool: AsyncPool, rows: RowSource, job: Job) -> None:
         self._pool = pool
         self.job = job
-        #: When rows that are taken now should have ended.
-        self.deadline = inf
         self._rows = rows
         rows.wake = self.wake
         self._ids = ids()
@@ -175,18 +136,23 @@ class AsyncMap:
         #: The connections that carried rows.
         self.used: set[AsyncConnection] = set()
         self._ways: dict[AsyncLane, Way] = {}
+        #: How often in a row a worker was asked in vain, by the ways there.
+        self._failures: Counter[AsyncLane] = Counter()
         self._unreachable: Exception | None = None
         #: There are rows to give, and no worker is in reach.
         self._is_stranded = False
         #: How many rows were taken whose results were not given yet.
         self._ahead = 0
         self._waiting: Future[None] | None = None
+        #: Something has come since the workers were last given rows.
+        self._has_come = False
+        self._is_closed = False
 
     async def more(self) -> list[object]:
-        """The results whose turn it is, as soon as there are some; none at the end."""
+        """The results whose turn it is, as soon as there are some; none at the end, and when it was closed."""
         if not self._ways:
             await self._pool.hold()
-        while True:
+        while not self._is_closed:
             self._fill()
             ready = self._turns.take()
             if ready:
@@ -197,14 +163,17 @@ class AsyncMap:
                 if self._rows.error is not None:
                     raise self._rows.error
                 return []
-            if self._is_stranded:
+            if self.lost:
+                await self._explain()
+            elif self._is_stranded:
                 await self._find_workers()
             else:
                 await self._wait()
-                await self._explain()
+        return []
 
     def wake(self) -> None:
         """Something has come."""
+        self._has_come = True
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -214,8 +183,8 @@ class AsyncMap:
                 warn_of(connection.warnings)
 
     async def _wait(self) -> None:
-        if self.lost:
-            return
+        if self._has_come:
+            return  # while nobody waited
         self._waiting = asyncio.get_running_loop().create_future()
         try:
             await self._waiting
@@ -224,6 +193,8 @@ class AsyncMap:
 
     def close(self) -> None:
         """Abort the calls in flight."""
+        self._is_closed = True
+        self.wake()
         self._rows.close()
         for way in self._ways.values():
             if way.opening is not None:
@@ -233,15 +204,34 @@ class AsyncMap:
                 if isinstance(call, Row) and call._map is self:
                     connection.cancel(call)
 
+    # What becomes of rows that have no result, or not from where they were sent.
+
+    def come_back(self, row: Row, way: Way, error: JSHostError) -> None:
+        """It did not run there."""
+        self.again.append(row)
+        self._unreachable = error
+        if way.was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
+            self._failures[way.lane] += 1
+        self.wake()
+
+    def failed(self, turn: int, lane: AsyncLane, pid: int, error: JSHostError) -> None:
+        """The row of that turn has failed, at the worker of that process id."""
+        if isinstance(error, WorkerDied):
+            self.lost.append((turn, lane, pid, error))
+        else:
+            self.done[turn] = Failed(error)
+        self.wake()
+
     # Giving.
 
     def _fill(self) -> None:
         """Give the workers rows while there is room for them."""
+        self._has_come = False
         now = monotonic()
-        timeout = self.job.timeout
-        self.deadline = inf if timeout is None or timeout > LONGEST else now + timeout
         for way in self._ways.values():
-            way.settle(now)
+            if way.answered:
+                way.settle(now)
+                self._failures[way.lane] = 0
         self._is_stranded = False
         if self._rows.ended and not self.again:
             return
@@ -274,51 +264,79 @@ class AsyncMap:
         return None
 
     def _give(self, way: Way, most: int) -> bool:
-        """Send so many rows, or as many as there are, to one worker. Returns whether there may be more."""
+        """Send so many rows to one worker, fewer if it is full or there are no more. Returns whether there may be."""
         connection = way.lane.connection
         assert connection is not None
         if not way.calls:
             way.window.began(monotonic())
-        pid = connection.hello.pid
         rows: list[Row] = []
-        while len(rows) < most and (row := self._next()) is not None:
-            row.enter(way, pid)
-            rows.append(row)
-        if rows:
-            self.used.add(connection)
-            connection.begin_all(rows)
-        return len(rows) == most
+        size, may_be_more = way.size, True
+        while may_be_more and len(rows) < most and size < MOST_BYTES:
+            if (row := self._next()) is None:
+                may_be_more = False
+            else:
+                rows.append(row)
+                size += row.size
+        if not connection.is_open:  # whoever gave the rows has stopped the host meanwhile
+            self.again.extend(rows)
+            self.wake()
+        elif rows:
+            self._send(way, connection, rows)
+        return may_be_more
+
+    def _send(self, way: Way, connection: AsyncConnection, rows: list[Row]) -> None:
+        way.connection = connection
+        self.used.add(connection)
+        pid, deadline = connection.hello.pid, deadline_in(self.job.timeout)
+        for row in rows:
+            row.enter(way, pid, deadline)
+        connection.begin_all(rows)
 
     # Workers.
 
     def _open_ways(self) -> list[Way]:
         """The ways to the workers that can be given rows."""
         lanes = self._pool.lanes_for(self.job.key)
-        ways = [self._ways.get(lane) or self._way(lane) for lane in lanes]
+        ways = [self._way(lane) for lane in lanes]
         for way in ways:
-            if not way.is_open and not way.is_opening and way.failures < ATTEMPTS:
+            if not way.is_open and not way.is_opening and self._failures[way.lane] < ATTEMPTS:
                 way.opening = asyncio.get_running_loop().create_task(self._open(way))
         open = [way for way in ways if way.is_open]
         self._is_stranded = not open and not any(way.is_opening for way in ways)
         return open
 
     async def _find_workers(self) -> None:
-        """The host may be elsewhere now. Raises what is wrong if it is not."""
+        """The host may be elsewhere now. Raises what is wrong if it is not, as soon as nobody owes an answer."""
         assert self._unreachable is not None
         lanes = self._pool.lanes_for(None)
-        await self._pool.hold()
-        if self._pool.lanes_for(None) is lanes:
-            raise self._unreachable
+        try:
+            await self._pool.hold()
+            if self._pool.lanes_for(None) is lanes:
+                raise self._unreachable
+        except JSHostError:
+            if not self._is_owed:
+                raise
+            await self._wait()
+
+    @property
+    def _is_owed(self) -> bool:
+        """Whether rows are in the hands of workers, of those that leave too."""
+        return self._ahead > len(self.again) + len(self.lost) + len(self.done)
 
     def _way(self, lane: AsyncLane) -> Way:
-        way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))
+        way = self._ways.get(lane)
+        if way is None or way.is_past:
+            way = self._ways[lane] = Way(lane, Window(self.job.window, self._pool.concurrency or MOST))
         return way
 
     async def _open(self, way: Way) -> None:
         try:
-            await self._pool.open(way.lane)
+            if isinstance(self._unreachable, Stopping):
+                await asyncio.sleep(PAUSE * self._failures[way.lane])
+            if not (await self._pool.open(way.lane)).is_open:
+                raise NotSent("The worker left before a row was sent.")
         except Exception as error:
-            way.failures += 1 if isinstance(error, ConnectionError) else ATTEMPTS
+            self._failures[way.lane] += 1 if isinstance(error, ConnectionError) else ATTEMPTS
             self._unreachable = error
         finally:
             self.wake()
@@ -332,3 +350,8 @@ class AsyncMap:
             self.lost = [each for each in self.lost if each[2] != pid]
             for turn in turns:
                 self.done[turn] = Failed(type(reason)(str(reason), maybe_executed=reason.maybe_executed))
+
+
+def _size(body: Buffer, attachments: Sequence[Buffer]) -> int:
+    """How many bytes travel."""
+    return len(body) + sum(map(len, attachments))

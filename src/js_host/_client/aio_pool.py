@@ -72,7 +72,8 @@ class AsyncLane:
         self._waiting = 0
         self._is_retired = False
         self._opening = SingleFlight()
-        self._explaining = SingleFlight()
+        #: By the process ids that are asked about.
+        self._explaining: dict[int, SingleFlight] = {}
 
     def load(self) -> tuple[bool, int]:
         """What speaks against this worker: first that it is not ready, then the calls that it has in hand."""
@@ -107,7 +108,11 @@ class AsyncLane:
 
         It is the one that was met, where nobody knows more. To ask may take a while: a thread does.
         """
-        found = await self._explaining.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
+        flight = self._explaining.setdefault(pid, SingleFlight())
+        try:
+            found = await flight.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
+        finally:
+            self._explaining.pop(pid, None)
         return error if found is None else copy(found)  # each caller gets its own: a traceback is of one
 
     def retire(self) -> None:

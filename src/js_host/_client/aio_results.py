@@ -59,7 +59,7 @@ class AsyncResults:
                 raise
             finally:
                 self._is_awaited = False
-            if not more:
+            if not more or self._is_closed:
                 self.close()
                 raise StopAsyncIteration
             self._ready.extend(more)
@@ -75,6 +75,8 @@ class AsyncResults:
     async def _more(self) -> list[object]:
         if self._map is None:
             pool = await self._connect()
+            if self._is_closed:
+                return []
             self._map = pool if isinstance(pool, AsyncThreads) else AsyncMap(pool, self._rows, self._job)
         if isinstance(self._map, AsyncMap):
             return await self._map.more()

@@ -56,9 +56,7 @@ class RowSource:
             row = self._fed.popleft()
             self.ended = self._is_fed and not self._fed
             return row
-        if self._is_fed:
-            self.ended = True
-        elif self._wanted is not None and not self._wanted.done():
+        if self._wanted is not None and not self._wanted.done():
             self._wanted.set_result(None)
         return NO_ROW
 
@@ -76,6 +74,8 @@ class RowSource:
             self.error = error
         finally:
             self._is_fed = True
+            if not self._fed:
+                self.ended = True
             self.wake()
 
     async def next(self) -> object:
