@@ -45,8 +45,10 @@ const ticker = setInterval(look, TICK);
 /** @param {{type: string, number?: number}} order */
 function hear (order) {
   if (order.type === 'pulse') return pulse(order)
-  if (order.type === 'drain') cells[LEAVING] = 1; // who asks later must not get an answer by code that has been replaced
   port.postMessage({ control: order });
+  // Who asks later must not get an answer by code that has been replaced. Not before the main thread has the order to close its
+  // door: whoever was refused would come in again.
+  if (order.type === 'drain') cells[LEAVING] = 1;
 }
 
 /** The process lives, however busy the main thread is. Does its event loop, too? @param {object} order */
