@@ -104,28 +104,27 @@ class Channel:
             pass
         return False
 
-    def _send(self, parts: Sequence[Buffer]) -> None:
-        """Send all parts. A frame that did not leave whole never runs, whatever the reason."""
+    def _send(self, data: bytes) -> None:
+        """Send a frame, or several. One that did not leave whole never runs, whatever the reason."""
         try:
-            if len(parts) == 1:
-                self._socket.sendall(parts[0], NO_SIGPIPE)
-            else:
-                self._send_parts(parts)
-        except BlockingIOError:
-            raise FunctionTimeout(
-                "The worker did not take the request before the deadline.", maybe_executed=False
-            ) from None
+            self._socket.sendall(data, NO_SIGPIPE)
         except OSError as error:
-            raise NotSent(f"The connection to the worker broke before the request was sent: {error}") from None
+            raise _unsent(error) from None
 
     def _send_parts(self, parts: Sequence[Buffer]) -> None:
-        for start in range(0, len(parts), MAX_PARTS):
-            group = parts[start : start + MAX_PARTS]
-            sent = self._socket.sendmsg(group, (), NO_SIGPIPE)
-            for part in group:
-                if sent < len(part):
-                    self._socket.sendall(memoryview(part)[sent:] if sent else part, NO_SIGPIPE)
-                sent = max(sent - len(part), 0)
+        """The same for what is not worth being put together."""
+        try:
+            for start in range(0, len(parts), MAX_PARTS):
+                self._send_group(parts[start : start + MAX_PARTS])
+        except OSError as error:
+            raise _unsent(error) from None
+
+    def _send_group(self, parts: Sequence[Buffer]) -> None:
+        sent = self._socket.sendmsg(parts, (), NO_SIGPIPE)
+        for part in parts:
+            if sent < len(part):
+                self._socket.sendall(memoryview(part)[sent:] if sent else part, NO_SIGPIPE)
+            sent = max(sent - len(part), 0)
 
     def _read_frame(self, deadline: float | None, received: int = 0) -> Frame:
         """The next frame. So many bytes that it may begin with were `received` already."""
@@ -208,6 +207,12 @@ def time_left(deadline: float, reason: object = None) -> float | None:
         why = f" {reason}" if reason else ""
         raise FunctionTimeout(f"No worker was free before the deadline.{why}", maybe_executed=False)
     return left
+
+
+def _unsent(error: OSError) -> FunctionTimeout | NotSent:
+    if isinstance(error, BlockingIOError):
+        return FunctionTimeout("The worker did not take the request before the deadline.", maybe_executed=False)
+    return NotSent(f"The connection to the worker broke before the request was sent: {error}")
 
 
 def _ended() -> int:

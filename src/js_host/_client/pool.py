@@ -79,7 +79,7 @@ class Pool:
             return self._call(name, value, time_left(deadline), decode, visit.worker)
 
     def _call(self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None) -> object:
-        lane = choose(self.lanes, key)
+        lane = self.lanes[0] if len(self.lanes) == 1 else choose(self.lanes, key)
         connection = lane.take()
         if connection is None:
             return self._call_anew(name, value, timeout, decode, key)

@@ -62,7 +62,8 @@ class Spinner:
         spent = now - start
         if spent > self.span + INTERRUPTED:
             self._rest(now, spent)
-        self.span = min(max(spent * 2, SHORTEST_SPIN), self.limit)
+        span = spent * 2 if spent * 2 > SHORTEST_SPIN else SHORTEST_SPIN
+        self.span = span if span < self.limit else self.limit  # `min` and `max` take 0.1 µs of each call
         self._back_off = 0
 
     def failed(self, start: float, now: float) -> None:

@@ -100,7 +100,7 @@ class Connection(Channel):
                 connection._encrypt(address, deadline)
             if address.is_http:
                 connection._upgrade(address, deadline)
-            connection._send((hello_frame(token),))
+            connection._send(hello_frame(token))
         except BaseException as error:
             connection.close()
             raise _unanswered(address, timeout, error) from None
@@ -111,7 +111,7 @@ class Connection(Channel):
         """Say hello on a socket that is connected already; `greet` waits for the answer."""
         connection = cls(_socket.socket(fileno=descriptor), spin)
         try:
-            connection._send((hello_frame(token),))
+            connection._send(hello_frame(token))
         except NotSent:
             pass  # the worker is gone already: that is for `greet` to tell
         return connection
@@ -166,7 +166,10 @@ class Connection(Channel):
             raise self._too_large(name, length)
         head = _pack(length, id, CALL, 0, len(name), self._milliseconds) + name
         self.in_exchange = True
-        self._send((head + text,) if length < SMALL else (head, text))
+        if length < SMALL:
+            self._send(head + text)
+        else:
+            self._send_parts((head, text))
         reader = self._reader
         count = 0
         if not reader.end:
@@ -199,7 +202,7 @@ class Connection(Channel):
         if length > self.hello.limit:
             raise self._too_large(name, length)
         self.in_exchange = True
-        self._send([pack(id, CALL, flags, name, self._milliseconds, body) + body[0], *body[1:]])
+        self._send_parts([pack(id, CALL, flags, name, self._milliseconds, body) + body[0], *body[1:]])
         return Performer(Questions(id, [] if attachments is None else attachments.references, self.hello.limit))
 
     def status(self, timeout: float | None) -> object:
@@ -207,7 +210,7 @@ class Connection(Channel):
         self.set_timeout(timeout)
         self._id = id = self._id % MAX_ID + 1
         self.in_exchange = True
-        self._send((_pack(0, id, STATUS, 0, 0, 0),))
+        self._send(_pack(0, id, STATUS, 0, 0, 0))
         return self._answer(id, b"status", None if timeout is None else monotonic() + timeout, values.decode)
 
     def _too_large(self, name: bytes, length: int) -> PayloadTooLarge:
@@ -288,7 +291,7 @@ class Connection(Channel):
     def _reply(self, parts: Sequence[Buffer]) -> None:
         """Send what belongs to a call that runs already."""
         try:
-            self._send(parts)
+            self._send_parts(parts)
         except (NotSent, FunctionTimeout) as error:
             raise WorkerDied(f"The connection to the worker broke in the middle of a call: {error}") from None
 
