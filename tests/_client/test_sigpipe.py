@@ -22,9 +22,9 @@ def one_end(module):
     theirs.close()
     return ours
 
-def blocking(parts):
+def blocking(method, data):
     try:
-        Connection(one_end(_socket), 0)._send(parts)
+        getattr(Connection(one_end(_socket), 0), method)(data)
     except NotSent as error:
         print(error)
 
@@ -46,8 +46,8 @@ def in_bulk():
 @pytest.mark.parametrize(
     ("deed", "said"),
     [
-        ("blocking([b'x'])", "Broken pipe"),
-        ("blocking([b'x', b'y'])", "Broken pipe"),
+        ("blocking('_send', b'x')", "Broken pipe"),
+        ("blocking('_send_parts', [b'x', b'y'])", "Broken pipe"),
         ("asyncio.run(in_a_loop())", "True"),
         ("in_bulk()", "Broken pipe"),
     ],
