@@ -18,12 +18,13 @@ with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
     echo = host.function("echo")
     assert echo("before") == "before"
     descriptors = len(os.listdir("/proc/self/fd"))
-    stop = []                                    # no Event: an interrupt could leave its lock taken
+    begun, stop = [], []                         # no Event: an interrupt could leave its lock taken
 
     def interrupt():
         while not stop:
             time.sleep(0.002)
-            signal.raise_signal(signal.SIGINT)     # Python's handler runs in the main thread
+            if begun:
+                signal.raise_signal(signal.SIGINT)     # Python's handler runs in the main thread
 
     def call(number):
         try:
@@ -35,11 +36,21 @@ with JSHost(sys.argv[1], workers=int(sys.argv[2])) as host:
     thread = threading.Thread(target=interrupt)
     thread.start()
     interrupts = number = 0
+
+    def call_again_and_again():
+        global interrupts, number
+        while interrupts < 150:
+            try:
+                number += 1
+                interrupts += call(number)
+            except KeyboardInterrupt:
+                interrupts += 1
+
     while interrupts < 150:
         try:
-            number += 1
-            interrupts += call(number)
-        except KeyboardInterrupt:
+            begun.append(True)
+            call_again_and_again()
+        except KeyboardInterrupt:                # between two of its own `try`
             interrupts += 1
     while not stop:
         try:

@@ -17,18 +17,30 @@ def undisturbed(work: Callable[[], object]) -> None:
 
     Where the caller is interrupted meanwhile, it goes on, and is done some time. A fork waits for it.
     """
-    if not isinstance(_thread.start_new_thread, type(len)):  # gevent's threads are none, and others would come between
-        _do(work)
-        return
-    import threading  # late: most programs never come here
+    done = _thread.allocate_lock()
+    done.acquire()
 
-    thread = threading.Thread(target=_do, args=(work,), name="js-host-undisturbed")
-    try:
-        thread.start()
-    except RuntimeError:  # an isolated sub-interpreter, or the end of Python: there are no threads
-        _do(work)
+    def do() -> None:
+        try:
+            _do(work)
+        finally:
+            done.release()
+
+    if _starts(do):
+        done.acquire()
     else:
-        thread.join()
+        _do(work)
+
+
+def _starts(work: Callable[[], None]) -> bool:
+    """Start a thread. Not one of `threading`, which waits for ever where an interrupt has left a lock of its taken."""
+    if not isinstance(_thread.start_new_thread, type(len)):
+        return False  # gevent's are none: other greenlets would come between
+    try:
+        _thread.start_new_thread(work, ())
+    except RuntimeError:  # an isolated sub-interpreter, or the end of Python: there are none
+        return False
+    return True
 
 
 def _do(work: Callable[[], object]) -> None:
