@@ -118,8 +118,10 @@ def test_a_managed_host_is_stopped_and_restarted_for_everybody(managed: JSHost) 
     assert not managed.manager.is_running()
 
 
-def test_a_crash_in_a_managed_host_says_why_and_the_next_call_works(managed: JSHost) -> None:
+def test_a_crash_in_a_managed_host_says_why_and_the_next_call_works(managed: JSHost, wait_for: Any) -> None:
     managed.function("print")("the last words")
+    assert managed.logfile is not None
+    wait_for(lambda: "the last words" in Path(str(managed.logfile)).read_text())
     with pytest.raises(WorkerDied, match=r"(?s)process\.exit\(3\).*It printed last:\n  \| the last words") as caught:
         managed.function("exit")()
     assert caught.value.maybe_executed

@@ -105,9 +105,10 @@ def test_a_worker_that_was_blocked_when_others_took_over_takes_no_later_call(liv
     assert host.call() == 2
     send_call(connection, 2, b"number")
     (host.directory / "go").touch()
-    assert connection._answer(1, b"block", 20, DECODE) == 1
+    deadline = time.monotonic() + 20
+    assert connection._answer(1, b"block", deadline, DECODE) == 1
     with pytest.raises(Stopping):
-        connection._answer(2, b"number", 20, DECODE)
+        connection._answer(2, b"number", deadline, DECODE)
     lane.drop(connection)
 
 
