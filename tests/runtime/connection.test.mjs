@@ -108,16 +108,14 @@ for (const size of [1, 3, 17, READ_SIZE]) {
   })
 }
 
-test('the answers to many calls at once come in one write', async (t) => {
+test('the answers to many calls at once come in one write, unless the calls take longer than 1 ms, as on a busy machine', async (t) => {
   const client = await (await serve(t)).connect()
-  let chunks = Infinity
-  for (let round = 0; chunks > 1 && round < 20; round++) { // calls that take longer than 1 ms, on a busy machine, are sent on meanwhile
-    const before = client.chunks
-    client.send(...Array.from({ length: 100 }, (_, i) => call(100 * round + i + 1, 'echo', i)))
+  for (let first = 1, before = -1; client.chunks !== before + 1 && first < 2000; first += 100) {
+    before = client.chunks
+    client.send(...Array.from({ length: 100 }, (_, i) => call(first + i, 'echo', i)))
     for (let i = 0; i < 100; i++) assert.equal((await client.next()).text, String(i))
-    chunks = client.chunks - before
+    if (first > 1800) assert.equal(client.chunks, before + 1)
   }
-  assert.equal(chunks, 1)
 })
 
 test('a call that waits lets later ones pass', async (t) => {
