@@ -89,10 +89,9 @@ def find_config_file(named: str | None) -> str:
     """The config file that was named on the command line, or else that of the settings: the usual one, here."""
     path = os.path.abspath(named or os.path.join(settings.SOURCE_ROOT or os.curdir, settings.CONFIG_FILE))
     if not os.path.isfile(path):
-        from ..utils.near_config import near_config  # late: only mistakes need it
+        from ..utils.near_config import missing_config  # late: only mistakes need it
 
-        near = near_config(path)
-        raise ConfigError(f"There is no config file {path}. {near}Write one with `js-host init`, or name yours.")
+        raise ConfigError(missing_config(path))
     return path
 
 

@@ -74,12 +74,9 @@ class HostOptions:
         env: EnvironmentWish | None = None,
     ) -> None:
         if not os.path.isfile(config_file):
-            from ..utils.near_config import near_config  # late: only mistakes need it
+            from ..utils.near_config import missing_config  # late: only mistakes need it
 
-            near = near_config(config_file)
-            raise ConfigError(
-                f"There is no config file {config_file}. {near}Write one with `js-host init`, or name yours."
-            )
+            raise ConfigError(missing_config(config_file))
         self.config_file = config_file
         self.workers = count_workers(workers or settings.WORKERS)
         self.path_to_node = path_to_node or settings.PATH_TO_NODE

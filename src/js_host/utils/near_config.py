@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 
-__all__ = ["near_config"]
+__all__ = ["missing_config", "near_config"]
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 USUAL = [f"host.config{ending}" for ending in ENDINGS]
+
+
+def missing_config(path: str) -> str:
+    """What to say where there is no config file at `path`, and what to do."""
+    return f"There is no config file {path}. {near_config(path)}Write one with `js-host init`, or name yours."
 
 
 def near_config(path: str) -> str:
