@@ -87,3 +87,23 @@ def test_before_node_is_spawned_nothing_is_loaded_that_can_wait_until_it_boots(t
     ended = subprocess.run([sys.executable, "-S", "-B", "-c", program], capture_output=True, text=True, check=True)
     heavy = HEAVY - {"select"} | {"collections", "enum", "random"}  # select is C, and quickly there
     assert not heavy & set(json.loads(ended.stdout))
+
+
+FIRST_CALL = """
+from js_host import JSHost
+with JSHost("CONFIG") as host:
+    assert host.function("hello")("World") == "Hello, World!"
+    modules = sorted(sys.modules)
+import json
+print(json.dumps(modules))
+"""
+
+
+def test_until_the_first_result_nothing_is_loaded_that_few_programs_need(tmp_path: Path) -> None:
+    config = tmp_path / "host.config.cjs"
+    config.write_text("module.exports = { functions: { hello: (name) => `Hello, ${name}!` } }")
+    paths = [path for path in sys.path if path]
+    program = f"import sys; sys.path[:0] = {paths!r}\n" + FIRST_CALL.replace("CONFIG", str(config))
+    ended = subprocess.run([sys.executable, "-S", "-B", "-c", program], capture_output=True, text=True, check=True)
+    heavy = HEAVY - {"select", "threading"} | {"enum", "random"}
+    assert not heavy & set(json.loads(ended.stdout))

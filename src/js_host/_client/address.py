@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import _socket
 
 from ..exceptions import ConfigError
 from .access import Access
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from socket import AddressFamily
 
 
 class Address:
@@ -20,7 +16,7 @@ class Address:
 
     __slots__ = ("access", "authority", "family", "host_name", "is_encrypted", "is_http", "path", "target", "text")
 
-    def __init__(self, family: AddressFamily, target: str | tuple[str, int], text: str, authority: str = "") -> None:
+    def __init__(self, family: int, target: str | tuple[str, int], text: str, authority: str = "") -> None:
         self.family = family
         self.target = target
         self.text = text
@@ -44,7 +40,7 @@ class Address:
     @classmethod
     def unix(cls, path: str) -> Address:
         """A Unix socket that speaks frames from its first byte."""
-        return cls(socket.AF_UNIX, path, path)
+        return cls(_socket.AF_UNIX, path, path)
 
     @classmethod
     def url(cls, url: str, access: Access | None = None) -> Address:
@@ -57,9 +53,9 @@ class Address:
         except ValueError as error:
             raise ConfigError(f"{url!r} is no URL of a host: {error}.") from None
         if parts.scheme == "http+unix" and parts.netloc:
-            address = cls(socket.AF_UNIX, unquote(parts.netloc), url, "localhost")
+            address = cls(_socket.AF_UNIX, unquote(parts.netloc), url, "localhost")
         elif parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
-            family = socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET
+            family = _socket.AF_INET6 if ":" in parts.hostname else _socket.AF_INET
             address = cls(family, (parts.hostname, port), url, parts.netloc)
             address.is_encrypted = parts.scheme == "https"
             address.host_name = parts.hostname

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enums of them all, at every start of a host
 import os
-import re
-import signal
 import time
 
 from js_host._host.worker_process import UNKNOWN_STATUS
@@ -19,11 +18,7 @@ __all__ = ["WorkerEnd", "describe_end", "own_frames"]
 LINES_SHOWN = 20
 FRAMES_SHOWN = 5
 
-OUT_OF_MEMORY = re.compile(r"heap out of memory|Reached heap limit|process out of memory|Ineffective mark-compacts")
-FRAME = re.compile(r"^\s*(?:at )?([^\s(]+) \(", re.MULTILINE)
-FOREIGN = re.compile(r"\bnode:|/js_host/runtime/")
-NATIVE_FRAME = re.compile(r"-+ Native stack trace -+$| *\d+: 0x[0-9a-f]+ ")
-PLACE = re.compile(r"(?:file://)?(/[^\s():]+:\d+)")
+OUT_OF_MEMORY = ("Reached heap limit", "Ineffective mark-compacts", "process out of memory", "heap out of memory")
 
 KNOWN_CODES = {
     9: "Node did not accept its arguments",
@@ -78,15 +73,25 @@ class WorkerEnd:
 
     def last_words(self) -> str:
         """Return what it printed last, set in, or nothing."""
-        lines = [line for line in self.lines if not NATIVE_FRAME.match(line)][-LINES_SHOWN:]
+        lines = [line for line in self.lines if not _is_native(line)][-LINES_SHOWN:]
         return "\n".join(["It printed last:", *(f"  | {line}" for line in lines)]) if lines else ""
 
 
 def own_frames(stack: object) -> list[str]:
     """Give the first frames of the user's own code; those inside Node help nobody."""
     lines = [line.strip() for line in stack.splitlines()] if isinstance(stack, str) else []
-    frames = [line for line in lines if line.startswith("at ") and not FOREIGN.search(line)]
+    frames = [line for line in lines if line.startswith("at ") and not _is_foreign(line)]
     return frames[:FRAMES_SHOWN]
+
+
+def _is_foreign(line: str) -> bool:
+    return "node:" in line or "/js_host/runtime/" in line
+
+
+def _is_native(line: str) -> bool:
+    """Whether it is of the stack in C++ that Node prints when it breaks down."""
+    number, colon, _ = line.partition(": 0x")
+    return line.endswith("- Native stack trace -----") or (bool(colon) and number.strip().isdigit())
 
 
 def describe_end(
@@ -140,11 +145,19 @@ def _stuck(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
     stack, function, message = (_text(report.get(key)) for key in ("stack", "function", "message"))
     details = {"function": function, "stack": stack, "error": report}
     if stack:
-        named, place = FRAME.search(stack), PLACE.search(stack)
-        where = (function or (named and named[1]) or "JavaScript") + (f" ({place[1]})" if place else "")
+        named, place = _blamed(stack)
+        where = (function or named or "JavaScript") + (f" ({place})" if place else "")
         return "stuck", f"was ended by its watchdog: its event loop was stuck in {where}", details
     why = (message or "its event loop was stuck").removesuffix(".")
     return "stuck", f"was ended by its watchdog: {why}", details
+
+
+def _blamed(stack: str) -> tuple[str, str]:
+    """The first function that a stack names and the first place in a file, `/app/lib.js:12`; "" where there is none."""
+    frames = [line.strip().removeprefix("at ").rpartition(" (") for line in stack.splitlines()]
+    names = (name for name, _, _ in frames if name and " " not in name)
+    places = (place.removeprefix("file://").rpartition(":")[0] for _, _, place in frames)
+    return next(names, ""), next((place for place in places if place.startswith("/")), "")
 
 
 def _crashed(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
@@ -156,9 +169,9 @@ def _crashed(report: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
 def _by_signal(number: int, lines: Sequence[str], flags: Sequence[str]) -> tuple[str, str, dict[str, Any]]:
     name = _signal_name(number)
     for line in lines:
-        if found := OUT_OF_MEMORY.search(line):
+        if found := [words for words in OUT_OF_MEMORY if words in line]:
             return "out-of-memory", f"ran out of memory ({name}, {found[0]!r}){_memory_advice(flags)}", {}
-    if number == signal.SIGKILL:
+    if number == _signal.SIGKILL:
         why = "by hand, or by the system or a container's limit for want of memory"
         return "signal", f"was killed by {name} (not by js-host: {why})", {}
     return "signal", f"was killed by {name}", {}
@@ -191,10 +204,8 @@ def _headline(error: Mapping[str, Any]) -> str:
 
 
 def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    names = [name for name, value in vars(_signal).items() if name.startswith("SIG") and value == number]
+    return min((name for name in names if name[3] != "_"), default=f"signal {number}")
 
 
 def _code_and_signal(status: int) -> tuple[int | None, int | None]:

@@ -7,7 +7,7 @@ of the program itself, a native addon, or a child process.
 
 from __future__ import annotations
 
-import json
+from js_host.utils import bare_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read_line(stream: str, line: str, worker: int, pid: int) -> LogLine:
     """Return what a line of a stream says: a record, or raw output at the level of its stream."""
     if line.startswith(RECORD):
         try:
-            record = json.loads(line[1:])
+            record = bare_json.loads(line[1:])
             function, call = record.get("function"), record.get("call")
             name = safe(function) if isinstance(function, str) else None
             number = call if isinstance(call, int) else None

@@ -6,7 +6,6 @@ keeper.
 
 from __future__ import annotations
 
-import json
 import os
 from collections import deque
 
@@ -14,6 +13,7 @@ from js_host._host.endings import STOPPED, WorkerEnd, describe_end
 from js_host._host.lines import LineSplitter, LogLine, read_line
 from js_host._host.wear import draw_share
 from js_host._host.worker_process import UNKNOWN_STATUS, WorkerProcess
+from js_host.utils import bare_json
 from js_host.utils.sockets import NO_SIGPIPE
 
 TYPE_CHECKING = False
@@ -147,7 +147,7 @@ class WorkerWatch:
     def tell(self, message: dict[str, object]) -> None:
         """Send it a message. Never waits."""
         try:
-            self.process.control.send(json.dumps(message).encode() + b"\n", NO_SIGPIPE)
+            self.process.control.send(bare_json.dumps(message).encode() + b"\n", NO_SIGPIPE)
         except OSError:
             pass
 
@@ -196,7 +196,7 @@ def reached(report: Mapping[str, Any], number: int) -> bool:
 def _message(line: bytes) -> dict[str, Any] | None:
     """Return a message of the control channel, or None for what is none: functions could write there too."""
     try:
-        message = json.loads(line)
+        message = bare_json.loads(line)
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None

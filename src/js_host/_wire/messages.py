@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from .. import __version__
 from ..exceptions import (
     FunctionError,
@@ -16,6 +14,7 @@ from ..exceptions import (
     ValueNotSupported,
     WorkerDied,
 )
+from ..utils import bare_json
 from .frames import BYE, FAULT, HEADER, HELLO, MAX_LENGTH, Frame, pack
 from .values import decode
 
@@ -121,7 +120,7 @@ def hello_frame(token: str | None = None) -> bytes:
     hello = {"protocol": PROTOCOL, "version": __version__}
     if token is not None:
         hello["token"] = token
-    body = json.dumps(hello).encode()
+    body = bare_json.dumps(hello).encode()
     return pack(0, HELLO, 0, b"", 0, (body,)) + body
 
 
@@ -171,7 +170,7 @@ _MISUNDERSTOOD = (ValueError, TypeError, RecursionError)
 
 
 def _read(body: Buffer, fields: Fields, *needed: str) -> dict[str, Any]:
-    found = _picked(json.loads(bytes(body)), fields)
+    found = _picked(bare_json.loads(bytes(body)), fields)
     for name in needed:
         if name not in found:
             raise TypeError(f"it has no {name}")
@@ -200,10 +199,10 @@ def fault_frame(id: int, question: int, error: BaseException, limit: int) -> byt
     stack = "".join(traceback.format_exception(error)).rstrip()
     texts = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
     says = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
-    body = json.dumps(says, ensure_ascii=False).encode()
+    body = bare_json.dumps(says).encode()
     if len(body) > limit:
         beginnings = {key: text[: limit // LARGEST_SHARE] for key, text in says.items()}
-        body = json.dumps(beginnings, ensure_ascii=False).encode()
+        body = bare_json.dumps(beginnings).encode()
     return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
 
 

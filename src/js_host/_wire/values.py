@@ -9,9 +9,9 @@ for the libraries of `quick.py` to load for longer than for its answer.
 from __future__ import annotations
 
 import gc
-import json
 from itertools import count
 
+from ..utils import bare_json
 from ..utils.undisturbed import undisturbed
 
 TYPE_CHECKING = False
@@ -40,7 +40,6 @@ JUST_TEXT = b'{"$":["text",0]}'
 
 _TEXT = frozenset({str})
 _SCALARS = frozenset({int, bool, type(None), float})
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _number = count()
 
 
@@ -61,7 +60,7 @@ def encode(value: object, references: list[object] | None = None) -> Encoded:
 def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
-            return _dumps(value).encode()
+            return bare_json.dumps(value).encode()
         except (ValueError, RecursionError):  # no number or character of JSON's, or too little of the stack is left
             pass
     load_quick()
@@ -96,7 +95,7 @@ def _decode_at_first(text: Buffer) -> object:
 
 
 def _decode_slowly(text: Buffer) -> object:
-    return json.loads(bytes(text))
+    return bare_json.loads(bytes(text))
 
 
 #: The JSON text of a value that JSON can say as it is; None for others. Ask the module for it each time: it changes.
