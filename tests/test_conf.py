@@ -2,11 +2,13 @@
 
 import os
 import pathlib
+import pydoc
 import subprocess
 import sys
 
 import pytest
 
+from js_host import AsyncFunction, Function
 from js_host.conf import TABLE, Settings
 from js_host.exceptions import ConfigError
 from js_host.utils import verbosity
@@ -51,6 +53,19 @@ def test_every_setting_has_its_default(settings: Settings) -> None:
 
 def test_every_setting_has_a_meaning_of_one_line() -> None:
     assert all(row.meaning.endswith(".") and "\n" not in row.meaning for row in TABLE.values())
+
+
+def test_help_shows_the_default_and_the_meaning_of_each_setting() -> None:
+    shown = pydoc.plain(pydoc.render_doc(Settings))
+    assert "FUNCTION_TIMEOUT = 10.0  # Seconds that a call may take; None: no limit." in shown
+    assert "object at 0x" not in shown
+
+
+@pytest.mark.parametrize("kind", [Function, AsyncFunction])
+def test_help_of_a_function_shows_no_address_of_an_object(kind: type) -> None:
+    shown = pydoc.plain(pydoc.render_doc(kind))
+    assert "data: 'object' = <no data>" in shown
+    assert "object at 0x" not in shown
 
 
 def test_every_default_passes_its_own_check() -> None:
@@ -228,6 +243,7 @@ connected = []
 fake = types.ModuleType("js_host.host")
 fake.host = types.SimpleNamespace(connect=lambda: connected.append(1))
 sys.modules["js_host.host"] = fake
+from js_host import AsyncFunction, Function
 from js_host.conf import settings
 settings.configure(WORKERS=1)
 assert not connected

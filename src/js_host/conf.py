@@ -124,6 +124,10 @@ class Setting:
         self.default = default
         self.meaning = meaning
 
+    def __repr__(self) -> str:
+        """What `help(settings)` shows."""
+        return f"{self.default!r}  # {self.meaning}"
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 

@@ -160,14 +160,14 @@ class JSHost(ThereIsOne):
     def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
-        """The same for a result in parts. `Function.stream` is the comfortable way."""
+        """Call the function of that name for a result in parts. `Function.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
             raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
-        """The same for many rows. `Function.map` is the comfortable way."""
+        """Call a function for many rows, as a job says. `Function.map` is the comfortable way."""
         if job.timeout is not None and not job.timeout > 0:
             raise too_late(job.name, job.timeout)
         link = self._link or self._connected().link
@@ -286,7 +286,7 @@ class JSHost(ThereIsOne):
         return dict(status)
 
     def request_status(self) -> dict[str, Any] | None:
-        """The same, asked of the running host now; None if none answers."""
+        """What the running host says of itself now, as `get_status` gives it; None if none answers."""
         try:
             status = (self._link or self._connected().link).status(settings.FUNCTION_TIMEOUT)
         except (ConnectionError, UnexpectedResponse, FunctionTimeout):
@@ -396,4 +396,6 @@ class JSHost(ThereIsOne):
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:
     """The same file wherever the program, or a process that the host travels to, goes."""
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"A JSHost needs the path of a file, a str or os.PathLike; it was given {path!r}.")
     return None if path is None else os.path.abspath(path)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from js_host._wire import frames, handshake, messages, results
 from js_host._wire.handshake import NotUpgraded, upgrade_answer, upgrade_request
 from js_host.exceptions import (
+    ConfigError,
     FunctionError,
     FunctionTimeout,
     JSHostError,
@@ -308,6 +309,13 @@ def test_pydantic_models_may_be_inside_other_types(kind: Any, text: str, expecte
     assert decode(text.replace("5", '{"$":["int","5"]}').encode(), []) == expected
     with pytest.raises(UnexpectedResponse, match=r"valid integer(?s:.)*at `\$"):
         results.typed(list[kind])(f"[{text}]".replace("5", '"x"').encode(), None)
+
+
+def test_what_is_no_type_is_told_with_what_is_one() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^greet: results can not be decoded into returns='int': .* Give a type, such as"
+    ):
+        results.typed("int", "greet")
 
 
 def test_what_does_not_fit_names_the_function_and_the_whole_type() -> None:
