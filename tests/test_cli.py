@@ -9,9 +9,9 @@ import pytest
 
 from js_host import __version__
 from js_host._cli.call import read_data, read_pair, write_result
-from js_host.cli import COMMANDS, main, make_parser
+from js_host.cli import COMMANDS, main, make_parser, whole_story
 from js_host.conf import RUNTIME
-from js_host.exceptions import ConfigError
+from js_host.exceptions import ConfigError, FunctionError
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +72,13 @@ def test_an_address_that_is_none_is_told_by_the_option_that_it_was_given_to(caps
         "js-host: --url must be an address such as http://127.0.0.1:9009, not 'localhost:9009'. "
         "Did you mean http://localhost:9009?\n"
     )
+
+
+def test_what_is_behind_an_error_of_a_function_is_told_too() -> None:
+    root = FunctionError("connect ECONNREFUSED")
+    error = FunctionError("fetch failed", function="f", cause=FunctionError("all failed", name="TypeError", cause=root))
+    told = ["f: Error: fetch failed", "Behind it: TypeError: all failed", "Behind it: Error: connect ECONNREFUSED"]
+    assert whole_story(error).split("\n") == told
 
 
 def test_a_name_that_nobody_knows_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,12 +26,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse has said what is wrong, or has shown its help
         return end.code if isinstance(end.code, int) else 0
     except JSHostError as error:
-        print(f"js-host: {error}", file=sys.stderr)
+        print(f"js-host: {whole_story(error)}", file=sys.stderr)
         return 1
     except OSError as error:  # no room for our output, most likely
         _write_no_more()
         print(f"js-host: {error}", file=sys.stderr)
         return 1
+
+
+def whole_story(error: JSHostError) -> str:
+    """The text of an error with those of its causes in JavaScript: a traceback would show them, and there is none."""
+    told, cause = [str(error)], getattr(error, "cause", None)
+    while cause is not None:
+        told.append(f"Behind it: {cause}")
+        cause = cause.cause
+    return "\n".join(told)
 
 
 def open_standard_streams() -> None:
