@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from . import __version__
 from ._host.environment import pick
-from ._host.node import OLDEST_NODE, Node, find_node, node_version
+from ._host.node import OLDEST_NODE, SUPPORTED_NODE, Node, find_node, node_version
 from .conf import settings
 from .exceptions import JSHostError
 from .utils.near_config import what_is_missing
@@ -28,9 +28,6 @@ from .utils.near_config import what_is_missing
 __all__ = ["BROKEN", "GOOD", "WARNING", "Finding", "examine"]
 
 GOOD, WARNING, BROKEN = "good", "warning", "broken"
-
-SUPPORTED_NODE = 22
-"""The oldest major version that is supported; those from OLDEST_NODE on run as well."""
 
 SECURITY_FLOORS = {20: (20, 20, 2), 22: (22, 22, 2), 24: (24, 14, 1)}
 """The oldest version of each line without a known hole in what we use."""
