@@ -10,6 +10,7 @@ from ._wire.traces import too_late
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
+from .utils.checks import absolute_path
 from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
@@ -84,7 +85,7 @@ class JSHost(ThereIsOne):
         tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         config_file, token_file, tls_ca, tls_cert, tls_key = map(
-            _absolute, (config_file, token_file, tls_ca, tls_cert, tls_key)
+            absolute_path, (config_file, token_file, tls_ca, tls_cert, tls_key)
         )
         self._given = {name: value for name, value in locals().items() if name != "self"}
         checked = {"workers": workers, "concurrency": concurrency, "queue_size": queue_size, "env": env, "token": token}
@@ -392,10 +393,3 @@ class JSHost(ThereIsOne):
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout, env=options.env)
-
-
-def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    """The same file wherever the program, or a process that the host travels to, goes."""
-    if path is not None and not isinstance(path, (str, os.PathLike)):
-        raise ConfigError(f"A JSHost needs the path of a file, a str or os.PathLike; it was given {path!r}.")
-    return None if path is None else os.path.abspath(path)
