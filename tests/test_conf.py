@@ -5,6 +5,7 @@ import pathlib
 import pydoc
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -242,6 +243,7 @@ import sys, types
 connected = []
 fake = types.ModuleType("js_host.host")
 fake.host = types.SimpleNamespace(connect=lambda: connected.append(1))
+fake.follow_settings = lambda: None
 sys.modules["js_host.host"] = fake
 from js_host import AsyncFunction, Function
 from js_host.conf import settings
@@ -251,3 +253,25 @@ settings.configure(CONNECT_ONCE_CONFIGURED=True)
 assert connected
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_default_host_is_always_the_one_that_the_settings_name_now() -> None:
+    program = textwrap.dedent("""
+        from js_host import Function
+        from js_host.conf import settings
+        from js_host.exceptions import ConnectionError
+
+        greet, before = Function("greet"), None
+        for port in (1, 2, 1):
+            settings.configure(ROOT_URL=f"http://127.0.0.1:{port}")
+            try:
+                greet()
+            except ConnectionError as error:
+                assert f"No host answers at http://127.0.0.1:{port}:" in str(error), error
+            from js_host.host import host
+            assert before in (None, host)
+            before = host
+        settings.ROOT_URL = "http://127.0.0.1:3"
+        assert host.get_url() == "http://127.0.0.1:3"
+    """)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
