@@ -102,7 +102,7 @@ test('a file of JSON is refused as one', async (t) => {
   await assert.rejects(loadConfig(join(path, 'host.config.json')), { code: 'JS_HOST_CONFIG_JSON', hint: /in JavaScript/ })
 })
 
-for (const [exported, found] of [[{}, 'nothing'], [{ default: 42 }, '42 (number)'], [{ default: () => 1 }, 'one function without a name']]) {
+for (const [exported, found] of [[{}, 'nothing'], [{ default: 42 }, '42 (number)'], [{ default: Promise.resolve({}) }, 'a promise'], [{ default: () => 1 }, 'one function without a name']]) {
   test(`a config that exports ${found} is told so`, () => {
     assert.throws(() => readConfig(exported, FILE), (error) => error.hint.startsWith(`It exports ${found}`))
   })

@@ -64,6 +64,11 @@ test('a type that is imported like a value is to be imported as a type', async (
   if (process.features.typescript) assert.match((await story(join(path, 'host.config.mjs'))).hint, /`import type \{ … \}`/)
 })
 
+test('types in a file of JavaScript are to be in one of TypeScript', async (t) => {
+  const path = directory(t, { 'host.config.js': 'export function f (data: string) {}\n' })
+  assert.match((await story(join(path, 'host.config.js'))).hint, /name the file \.ts/)
+})
+
 test('a package.json that is none is named as what to correct', async (t) => {
   const path = directory(t, { 'package.json': '{,}', 'host.config.js': 'module.exports = {}\n' })
   const { message, hint } = await story(join(path, 'host.config.js'))

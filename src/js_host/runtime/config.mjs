@@ -223,10 +223,15 @@ function copyListed (functions, listed, file) {
  */
 function nothingExported (exported, file) {
   const main = exported.default
-  const isEmpty = main === undefined || (isObject(main) && Object.keys(main).length === 0)
-  const found = typeof main === 'function' ? 'one function without a name that Python could call' : isEmpty ? 'nothing' : shown(main)
   return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object with functions. "${file}"`,
-    `It exports ${found}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+    `It exports ${described(exported.default)}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+}
+
+/** What a config exports in place of an object with functions. @param {any} main */
+function described (main) {
+  if (typeof main === 'function') return 'one function without a name that Python could call'
+  if (typeof main?.then === 'function') return 'a promise, which nobody awaits'
+  return main === undefined || (isObject(main) && Object.keys(main).length === 0) ? 'nothing' : shown(main)
 }
 
 /**

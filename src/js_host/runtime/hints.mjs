@@ -27,6 +27,7 @@ const RULES = [
     'What was to be JSON begins like a page of HTML: look at what the server, or the file, really says.'],
   ['SyntaxError', /^Unexpected token '<'$/,
     'Node does not read JSX. Compile the file first, for example with esbuild (`npx esbuild page.jsx --bundle --platform=node --outfile=page.cjs`).'],
+  ['SyntaxError', /^Unexpected token ':'$/, 'Correct the code there. If it is TypeScript, name the file .ts: Node 22.18 and later read that.'],
   ['SyntaxError', /\.[mc]?ts' does not provide an export named/,
     'Compare the name with what the module exports. If it is a type, say so, as Node does not see it: `import type { … }`.'],
   ['SyntaxError', /does not provide an export named/,

@@ -40,6 +40,7 @@ const RULES = [
     'What was to be JSON begins like a page of HTML: look at what the server, or the file, really says.'],
   ['SyntaxError', /^Unexpected token '<'$/,
     'Node does not read JSX. Compile the file first, for example with esbuild (`npx esbuild page.jsx --bundle --platform=node --outfile=page.cjs`).'],
+  ['SyntaxError', /^Unexpected token ':'$/, 'Correct the code there. If it is TypeScript, name the file .ts: Node 22.18 and later read that.'],
   ['SyntaxError', /\.[mc]?ts' does not provide an export named/,
     'Compare the name with what the module exports. If it is a type, say so, as Node does not see it: `import type { … }`.'],
   ['SyntaxError', /does not provide an export named/,
@@ -588,11 +589,16 @@ function copyListed (functions, listed, file) {
  * @param {string} file
  */
 function nothingExported (exported, file) {
-  const main = exported.default;
-  const isEmpty = main === undefined || (isObject(main) && Object.keys(main).length === 0);
-  const found = typeof main === 'function' ? 'one function without a name that Python could call' : isEmpty ? 'nothing' : shown(main);
+  exported.default;
   return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object with functions. "${file}"`,
-    `It exports ${found}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+    `It exports ${described(exported.default)}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+}
+
+/** What a config exports in place of an object with functions. @param {any} main */
+function described (main) {
+  if (typeof main === 'function') return 'one function without a name that Python could call'
+  if (typeof main?.then === 'function') return 'a promise, which nobody awaits'
+  return main === undefined || (isObject(main) && Object.keys(main).length === 0) ? 'nothing' : shown(main)
 }
 
 /**
