@@ -1,6 +1,7 @@
 """The command `js-host`, called as a function where no process is needed."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from js_host._cli.call import read_data, read_pair, write_result
 from js_host.cli import COMMANDS, main, make_parser, whole_story
 from js_host.conf import RUNTIME
 from js_host.exceptions import ConfigError, FunctionError
+
+RUNTIME_FIXTURE = pathlib.Path(__file__).parent / "runtime" / "fixtures" / "commonjs.cjs"
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,6 +82,15 @@ def test_what_is_behind_an_error_of_a_function_is_told_too() -> None:
     error = FunctionError("fetch failed", function="f", cause=FunctionError("all failed", name="TypeError", cause=root))
     told = ["f: Error: fetch failed", "Behind it: TypeError: all failed", "Behind it: Error: connect ECONNREFUSED"]
     assert whole_story(error).split("\n") == told
+
+
+def test_a_warning_is_a_line_without_a_place_in_python() -> None:
+    program = "import sys; from js_host.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "functions", "--config", str(RUNTIME_FIXTURE)]
+    ended = subprocess.run(command, env={**os.environ, "NODE_OPTIONS": "--no-warnings"}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("js-host: warning: NODE_OPTIONS is set in the environment, and not passed on")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_a_name_that_nobody_knows_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

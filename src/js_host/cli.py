@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     open_standard_streams()
     try:
-        return run_to_end(lambda: _run(argv))
+        return run_to_end(lambda: _run_with_plain_warnings(argv))
     except SystemExit as end:  # argparse has said what is wrong, or has shown its help
         return end.code if isinstance(end.code, int) else 0
     except JSHostError as error:
@@ -66,6 +66,15 @@ def run_to_end(command: Callable[[], int]) -> int:
 def _write_no_more() -> None:
     """Python would try to write the rest at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run_with_plain_warnings(argv: Sequence[str] | None) -> int:
+    """A warning is a line like those of errors, without the place in Python, which means nothing at a prompt."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: print(f"js-host: warning: {message}", file=sys.stderr)
+        return _run(argv)
 
 
 def _run(argv: Sequence[str] | None) -> int:
