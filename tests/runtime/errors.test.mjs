@@ -145,6 +145,15 @@ test('a package that a call finds missing gets a hint, and a file of ones own do
   for (const name of ['./lib', '/app/lib', 'node:no']) assert.ok(!('hint' in missing('MODULE_NOT_FOUND', `Cannot find module '${name}'`)))
 })
 
+test('a file that is not where it was looked for, or not to be read, gets a hint', () => {
+  const thrown = (code, message) => sent(Object.assign(new Error(message), { code }))
+  assert.match(thrown('ENOENT', "ENOENT: no such file or directory, open 'templates/a.html'").hint, /path\.join\(__dirname/)
+  assert.match(thrown('ENOENT', "ENOENT: no such file or directory, open '../a.html'").hint, /path\.join\(__dirname/)
+  for (const path of ['/app/a.html', 'C:\\\\a.html']) assert.ok(!('hint' in thrown('ENOENT', `ENOENT: no such file or directory, open '${path}'`)))
+  assert.match(thrown('EACCES', "EACCES: permission denied, open '/app/key.pem'").hint, /rights/)
+  assert.match(thrown('EACCES', 'listen EACCES: permission denied 127.0.0.1:80').hint, /Ports below 1024/)
+})
+
 test('a page of HTML in place of JSON is not taken for JSX', () => {
   const thrown = (() => { try { JSON.parse('<html>') } catch (error) { return error } })()
   assert.match(sent(thrown).hint, /page of HTML/)

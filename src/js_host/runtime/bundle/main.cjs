@@ -68,6 +68,9 @@ const RULES = [
     'Node runs with --permission. Allow what is needed, in NODE_ARGS or with --node-arg, for example --allow-fs-read=/path/of/the/project/*'],
   ['EADDRINUSE', /./, 'Another program listens there. Stop it, or choose another port.'],
   ['EADDRNOTAVAIL', /./, 'This machine has no such address. Use one of its own, 127.0.0.1 for this machine only.'],
+  ['ENOENT', /, \w+ '(?!\/|[A-Za-z]:)[^']/,
+    'A relative path starts where the program was started, not at the file that names it: write `path.join(__dirname, …)`, or `import.meta.dirname`.'],
+  ['EACCES', /permission denied, /, 'The user that runs this may not touch that file. Correct its rights (chmod, chown), or run as a user who may.'],
   ['EACCES', /^listen/, 'Ports below 1024 need rights that this user does not have. Choose another port.']
 ];
 
