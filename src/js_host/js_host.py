@@ -318,7 +318,7 @@ class JSHost(ThereIsOne):
             if self._home is not None:
                 return self._home
             if self._was_stopped:
-                raise ConnectionError("The host was stopped. Start it again: its `start()`.")
+                raise ConnectionError("The host was stopped. Start it again with its `start()`.")
             return self._settle(self._first_home())
 
     def _first_home(self) -> Home:
