@@ -1,6 +1,7 @@
 """The command `js-host`, called as a function where no process is needed."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import pytest
 
 from js_host import __version__
 from js_host._cli.call import read_data, read_pair, write_result
-from js_host.cli import COMMANDS, main
+from js_host.cli import COMMANDS, main, make_parser, whole_story
 from js_host.conf import RUNTIME
-from js_host.exceptions import ConfigError
+from js_host.exceptions import ConfigError, FunctionError
+
+RUNTIME_FIXTURE = pathlib.Path(__file__).parent / "runtime" / "fixtures" / "commonjs.cjs"
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +53,51 @@ def test_a_wrong_value_is_answered_with_what_is_right(
 ) -> None:
     assert main(wrong) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["f --timeout 5 a=1 b=2", "f a=1 --timeout 5 b=2", "f a=1 b=2 --timeout 5", "--timeout 5 f a=1 b=2"],
+)
+def test_options_of_a_call_may_stand_anywhere_among_its_data(words: str) -> None:
+    found = make_parser().parse_args(["call", *words.split()])
+    assert (found.name, found.timeout, found.pairs) == ("f", 5.0, ["a=1", "b=2"])
+
+
+def test_an_option_that_there_is_not_is_no_data_of_a_call(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "f", "--confg", "x", "a=1"]) == 2
+    assert "unrecognized arguments: --confg" in capsys.readouterr().err
+
+
+def test_an_address_that_is_none_is_told_by_the_option_that_it_was_given_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--url", "localhost:9009"]) == 1
+    assert capsys.readouterr().err == (
+        "js-host: --url must be an address such as http://127.0.0.1:9009, not 'localhost:9009'. "
+        "Did you mean http://localhost:9009?\n"
+    )
+
+
+def test_what_is_behind_an_error_of_a_function_is_told_too() -> None:
+    root = FunctionError("connect ECONNREFUSED")
+    error = FunctionError("fetch failed", function="f", cause=FunctionError("all failed", name="TypeError", cause=root))
+    told = ["f: Error: fetch failed", "Behind it: TypeError: all failed", "Behind it: Error: connect ECONNREFUSED"]
+    assert whole_story(error).split("\n") == told
+
+
+def test_a_warning_is_a_line_without_a_place_in_python() -> None:
+    program = "import sys; from js_host.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "functions", "--config", str(RUNTIME_FIXTURE)]
+    ended = subprocess.run(command, env={**os.environ, "NODE_OPTIONS": "--no-warnings"}, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("js-host: warning: NODE_OPTIONS is set in the environment, and not passed on")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_name_that_nobody_knows_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["call", "f", "--url", "http://nowhere.invalid:9009"]) == 1
+    said = capsys.readouterr().err
+    assert "No host answers at http://nowhere.invalid:9009: " in said
+    assert said.endswith("or correct the address.\n")
 
 
 def test_a_call_without_a_name_asks_for_the_name_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,6 +149,14 @@ class TestInit:
         assert main(["init", str(tmp_path)]) == 1
         assert (tmp_path / "host.config.js").read_text() == "mine"
         assert "exists already, and is left as it is" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["host.config.js", "my.config.mjs"])
+    def test_the_name_of_a_file_becomes_no_directory(
+        self, name: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["init", str(tmp_path / name)]) == 1
+        assert not list(tmp_path.iterdir())
+        assert capsys.readouterr().err.endswith(f"Name the directory: `js-host init {tmp_path}`.\n")
 
     def test_a_place_that_can_not_be_written_is_an_error_of_one_line(
         self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
@@ -209,4 +265,7 @@ def test_half_a_character_is_escaped_in_json(capfdbinary: pytest.CaptureFixture[
 @pytest.mark.parametrize("place", ["http://127.0.0.1:no-port", "http://127.0.0.1:9100/stats", "http+unix:/nowhere"])
 def test_top_says_where_it_looked(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["top", "--once", "--at", place]) == 1
-    assert capsys.readouterr().err.startswith(f"js-host: Nobody tells about a host at {place}")
+    said = capsys.readouterr().err
+    assert said.startswith(f"js-host: Nobody tells about a host at {place}: ")
+    assert "[Errno" not in said
+    assert "Give the place of its --metrics-port" in said

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
 import signal
+import sys
 from collections.abc import Iterator
 from threading import Event, RLock
 from types import SimpleNamespace
@@ -10,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from js_host._cli.run import announce, listen, listen_as_told
 from js_host._cli.serving import Serving
 from js_host._cli.systemd import Notifier
-from js_host.cli import main
+from js_host.cli import main, make_parser
 from js_host.exceptions import StartError
 
 
@@ -136,3 +139,25 @@ def test_a_signal_before_the_host_is_ready_ends_the_start(
 def test_a_number_that_makes_no_sense_is_a_wrong_use(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", option]) == 2
     assert f"argument {option.partition('=')[0]}" in capsys.readouterr().err
+
+
+def test_a_place_where_it_can_not_listen_is_told_with_where_it_is_written() -> None:
+    with pytest.raises(
+        StartError, match=r"See `address` and `port` in /app/host\.config\.js, or --address and --port\."
+    ):
+        listen("192.0.2.1", 9009, "/app/host.config.js")
+
+
+def test_a_host_without_functions_is_warned_of(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = tmp_path / "host.config.js"
+    config.write_text("module.exports = { port: 0 }\n")
+    arguments = make_parser().parse_args(["run", str(config)])
+    listen_as_told(arguments, str(config)).close()
+    assert f"{config} offers no functions. Write module.exports = {{ functions:" in caplog.text
+
+
+def test_the_announcement_is_written_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[str] = []
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=pieces.append, flush=lambda: None))
+    announce(["127.0.0.1:9009"], "text")
+    assert pieces == ["Host listening at 127.0.0.1:9009\n"]

@@ -2,11 +2,14 @@
 
 import os
 import pathlib
+import pydoc
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
+from js_host import AsyncFunction, Function
 from js_host.conf import TABLE, Settings
 from js_host.exceptions import ConfigError
 from js_host.utils import verbosity
@@ -51,6 +54,19 @@ def test_every_setting_has_its_default(settings: Settings) -> None:
 
 def test_every_setting_has_a_meaning_of_one_line() -> None:
     assert all(row.meaning.endswith(".") and "\n" not in row.meaning for row in TABLE.values())
+
+
+def test_help_shows_the_default_and_the_meaning_of_each_setting() -> None:
+    shown = pydoc.plain(pydoc.render_doc(Settings))
+    assert "FUNCTION_TIMEOUT = 10.0  # Seconds that a call may take; None: no limit." in shown
+    assert "object at 0x" not in shown
+
+
+@pytest.mark.parametrize("kind", [Function, AsyncFunction])
+def test_help_of_a_function_shows_no_address_of_an_object(kind: type) -> None:
+    shown = pydoc.plain(pydoc.render_doc(kind))
+    assert "data: 'object' = <no data>" in shown
+    assert "object at 0x" not in shown
 
 
 def test_every_default_passes_its_own_check() -> None:
@@ -227,7 +243,9 @@ import sys, types
 connected = []
 fake = types.ModuleType("js_host.host")
 fake.host = types.SimpleNamespace(connect=lambda: connected.append(1))
+fake.follow_settings = lambda: None
 sys.modules["js_host.host"] = fake
+from js_host import AsyncFunction, Function
 from js_host.conf import settings
 settings.configure(WORKERS=1)
 assert not connected
@@ -235,3 +253,25 @@ settings.configure(CONNECT_ONCE_CONFIGURED=True)
 assert connected
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_default_host_is_always_the_one_that_the_settings_name_now() -> None:
+    program = textwrap.dedent("""
+        from js_host import Function
+        from js_host.conf import settings
+        from js_host.exceptions import ConnectionError
+
+        greet, before = Function("greet"), None
+        for port in (1, 2, 1):
+            settings.configure(ROOT_URL=f"http://127.0.0.1:{port}")
+            try:
+                greet()
+            except ConnectionError as error:
+                assert f"No host answers at http://127.0.0.1:{port}:" in str(error), error
+            from js_host.host import host
+            assert before in (None, host)
+            before = host
+        settings.ROOT_URL = "http://127.0.0.1:3"
+        assert host.get_url() == "http://127.0.0.1:3"
+    """)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -87,8 +87,16 @@ def test_a_missing_config_is_broken_only_where_it_was_asked_for(
 ) -> None:
     path = str(tmp_path / "host.config.js")
     assert list(check_config(path, named)) == [
-        Finding("config", state, f"there is no config file {path}", "Write one with `js-host init`, or name yours.")
+        Finding("config", state, f"There is no config file {path}", "Write one with `js-host init`, or name yours.")
     ]
+
+
+def test_a_config_without_functions_is_warned_of(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "host.config.js"
+    path.write_text("module.exports = { function: { f () {} } }")
+    found = next(finding for finding in check_config(str(path), named=True) if finding.about == "config")
+    assert (found.state, found.text) == (WARNING, f"{path} loads, and offers no functions")
+    assert found.fix.startswith("Write module.exports = { functions:")
 
 
 @pytest.mark.parametrize(("lock", "command"), [(True, "npm ci"), (False, "npm install")])

@@ -12,7 +12,7 @@ from js_host.cli import main
 from js_host.conf import Settings
 from js_host.doctor import check_config
 from js_host.exceptions import ConfigError
-from js_host.utils.near_config import near_config
+from js_host.utils.near_config import missing_config, near_config
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,11 @@ def test_whoever_misses_the_file_asks_whether_the_nearest_was_meant(
         said = str(error)
     assert f"Did you mean {tmp_path}/host.config.js? Write one with `js-host init`, or name yours" in (
         said + capsys.readouterr().err
+    )
+
+
+def test_a_directory_is_not_said_to_be_missing(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "host.config.mjs").touch()
+    assert missing_config(str(tmp_path)).startswith(
+        f"{tmp_path} is a directory, and no config file. Did you mean {tmp_path}/host.config.mjs? Write one with"
     )

@@ -149,13 +149,13 @@ class AsyncJSHost(ThereIsOne):
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> AsyncGenerator[object, None]:
-        """The same for a result in parts, which are to be iterated. `AsyncFunction.stream` is the comfortable way."""
+        """Call the function of that name for a result in parts. `AsyncFunction.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
             raise too_late(name, timeout)
         return (await self._pool()).stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterable[object] | AsyncIterable[object], job: Job) -> AsyncResults:
-        """The same for many rows. `AsyncFunction.map` is the comfortable way."""
+        """Call a function for many rows, as a job says. `AsyncFunction.map` is the comfortable way."""
         from ._client.aio_results import AsyncResults  # late, like the next: many programs never need it
         from ._client.aio_rows import RowSource
 
@@ -252,7 +252,7 @@ class AsyncJSHost(ThereIsOne):
         return await asyncio.to_thread(self._host.get_status)
 
     async def request_status(self) -> dict[str, Any] | None:
-        """The same, asked of the running host now; None if none answers."""
+        """What the running host says of itself now, as `get_status` gives it; None if none answers."""
         return await asyncio.to_thread(self._host.request_status)
 
     def say(self, level: int, text: str) -> None:

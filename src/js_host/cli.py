@@ -22,16 +22,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     open_standard_streams()
     try:
-        return run_to_end(lambda: _run(argv))
+        return run_to_end(lambda: _run_with_plain_warnings(argv))
     except SystemExit as end:  # argparse has said what is wrong, or has shown its help
         return end.code if isinstance(end.code, int) else 0
     except JSHostError as error:
-        print(f"js-host: {error}", file=sys.stderr)
+        print(f"js-host: {whole_story(error)}", file=sys.stderr)
         return 1
     except OSError as error:  # no room for our output, most likely
         _write_no_more()
         print(f"js-host: {error}", file=sys.stderr)
         return 1
+
+
+def whole_story(error: JSHostError) -> str:
+    """The text of an error with those of its causes in JavaScript: a traceback would show them, and there is none."""
+    told, cause = [str(error)], getattr(error, "cause", None)
+    while cause is not None:
+        told.append(f"Behind it: {cause}")
+        cause = cause.cause
+    return "\n".join(told)
 
 
 def open_standard_streams() -> None:
@@ -57,6 +66,15 @@ def run_to_end(command: Callable[[], int]) -> int:
 def _write_no_more() -> None:
     """Python would try to write the rest at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run_with_plain_warnings(argv: Sequence[str] | None) -> int:
+    """A warning is a line like those of errors, without the place in Python, which means nothing at a prompt."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: print(f"js-host: warning: {message}", file=sys.stderr)
+        return _run(argv)
 
 
 def _run(argv: Sequence[str] | None) -> int:

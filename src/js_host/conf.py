@@ -124,6 +124,10 @@ class Setting:
         self.default = default
         self.meaning = meaning
 
+    def __repr__(self) -> str:
+        """What `help(settings)` shows."""
+        return f"{self.default!r}  # {self.meaning}"
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
@@ -184,7 +188,7 @@ class Settings:
         """Back to the default."""
         find_setting(name)
         vars(self).pop(name, None)
-        Settings.current = None
+        self._changed()
 
     def get_source_root(self) -> str:
         """The directory that relative paths start from."""
@@ -238,7 +242,14 @@ class Settings:
         checked = {name: find_setting(name).kind.check(name, value) for name, value in values.items()}
         check_together({**self._load(), **vars(self), **checked})
         vars(self).update(checked)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Read them anew, and have the default host, where it was found already, be the one that they name now."""
         Settings.current = None
+        module = sys.modules.get("js_host.host")
+        if module and "host" in vars(module):
+            module.follow_settings()
 
     def read(self) -> dict[str, Any]:
         """All settings at once, kept as `current` until one changes: for what looks at them in every call."""

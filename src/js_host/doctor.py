@@ -20,17 +20,14 @@ from typing import Any, NamedTuple
 
 from . import __version__
 from ._host.environment import pick
-from ._host.node import OLDEST_NODE, Node, find_node, node_version
+from ._host.node import OLDEST_NODE, SUPPORTED_NODE, Node, find_node, node_version
 from .conf import settings
 from .exceptions import JSHostError
-from .utils.near_config import near_config
+from .utils.near_config import what_is_missing
 
 __all__ = ["BROKEN", "GOOD", "WARNING", "Finding", "examine"]
 
 GOOD, WARNING, BROKEN = "good", "warning", "broken"
-
-SUPPORTED_NODE = 22
-"""The oldest major version that is supported; those from OLDEST_NODE on run as well."""
 
 SECURITY_FLOORS = {20: (20, 20, 2), 22: (22, 22, 2), 24: (24, 14, 1)}
 """The oldest version of each line without a known hole in what we use."""
@@ -41,6 +38,8 @@ ENDS_OF_LIFE = {
     24: dt.date(2028, 4, 30),
     26: dt.date(2029, 4, 30),
 }
+
+NO_FUNCTIONS = "Write module.exports = { functions: { … } }, or `export function name (data) { … }`."
 
 NEW_NODE = 'pip install --upgrade "js-host[node]"'
 
@@ -170,13 +169,15 @@ def check_environment() -> Iterator[Finding]:
 def check_config(path: str, named: bool) -> Iterator[Finding]:
     if not os.path.isfile(path):
         state = BROKEN if named else WARNING
-        fix = f"{near_config(path)}Write one with `js-host init`, or name yours."
-        yield Finding("config", state, f"there is no config file {path}", fix)
+        text, fix = what_is_missing(path)
+        yield Finding("config", state, text, fix)
         return
     yield from check_packages(os.path.dirname(path))
     config = read_config(path)
-    names = ", ".join(config.get("functions") or []) or "none"
-    yield Finding("config", GOOD, f"{path} loads; its functions: {names}")
+    if names := config.get("functions"):
+        yield Finding("config", GOOD, f"{path} loads; its functions: {', '.join(names)}")
+    else:
+        yield Finding("config", WARNING, f"{path} loads, and offers no functions", NO_FUNCTIONS)
     yield Finding("address", GOOD, f"`js-host run` would listen at {config.get('address')}:{config.get('port')}")
 
 

@@ -98,7 +98,10 @@ class FunctionError(JSHostError):
 
     `name`, `message` and `stack` are those of the JavaScript error (the stack in source positions
     where there is a source map); `cause` is its cause as another FunctionError, or None; `fields`
-    are the error's own further properties; `value` is what was thrown, if that was no Error.
+    are the error's own further properties; `value` is what was thrown, if that was no Error; `hint` is
+    what to do next, where that is known.
+
+    Its text is the stack without the calls inside Node, what an AggregateError holds, and the hint.
     """
 
     maybe_executed = True
@@ -113,6 +116,7 @@ class FunctionError(JSHostError):
         cause: FunctionError | None = None,
         fields: Mapping[str, object] | None = None,
         value: object = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -122,11 +126,27 @@ class FunctionError(JSHostError):
         self.cause = cause
         self.fields = dict(fields or {})
         self.value = value
+        self.hint = hint
         self.__cause__ = cause
 
     def __str__(self) -> str:
         head = f"{self.function}: " if self.function else ""
-        return head + (self.stack or f"{self.name}: {self.message}")
+        story = _own_calls(self.stack or f"{self.name}: {self.message}")
+        hint = [f"Hint: {self.hint}"] if self.hint else []
+        return "\n".join([head + story, *_held(self.fields.get("errors")), *hint])
+
+
+def _own_calls(stack: str) -> str:
+    """The stack without the calls inside Node, which help nobody."""
+    lines = stack.split("\n")
+    return "\n".join(line for line in lines if not line.startswith("    at ") or "node:" not in line)
+
+
+def _held(errors: object) -> list[str]:
+    """A line for each of the errors that an AggregateError holds; its own message is often empty."""
+    held = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    lines = [f"{error.get('name', 'Error')}: {error.get('message', '')}" for error in held]
+    return ["  - " + line.partition("\n")[0] for line in lines]
 
 
 class FunctionTimeout(JSHostError, TimeoutError):

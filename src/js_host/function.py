@@ -36,8 +36,15 @@ else:
 
 __all__ = ["NOTHING", "Function", "FunctionBase", "Response", "given"]
 
+
+class _Nothing:
+    def __repr__(self) -> str:
+        """What `help()` shows as the default of a call's data."""
+        return "<no data>"
+
+
 #: Stands for data that was not given.
-NOTHING = object()
+NOTHING = _Nothing()
 
 #: A program that has imported this wants to see its calls as spans.
 TRACE = "opentelemetry.trace"

@@ -10,6 +10,7 @@ from ._wire.traces import too_late
 from .conf import find_setting, settings
 from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
 from .utils import verbosity
+from .utils.checks import absolute_path
 from .utils.fork_lock import ForkLock
 
 TYPE_CHECKING = False
@@ -84,7 +85,7 @@ class JSHost(ThereIsOne):
         tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
         config_file, token_file, tls_ca, tls_cert, tls_key = map(
-            _absolute, (config_file, token_file, tls_ca, tls_cert, tls_key)
+            absolute_path, (config_file, token_file, tls_ca, tls_cert, tls_key)
         )
         self._given = {name: value for name, value in locals().items() if name != "self"}
         checked = {"workers": workers, "concurrency": concurrency, "queue_size": queue_size, "env": env, "token": token}
@@ -160,14 +161,14 @@ class JSHost(ThereIsOne):
     def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
-        """The same for a result in parts. `Function.stream` is the comfortable way."""
+        """Call the function of that name for a result in parts. `Function.stream` is the comfortable way."""
         if timeout is not None and not timeout > 0:
             raise too_late(name, timeout)
         link = self._link or self._connected().link
         return link.stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
-        """The same for many rows. `Function.map` is the comfortable way."""
+        """Call a function for many rows, as a job says. `Function.map` is the comfortable way."""
         if job.timeout is not None and not job.timeout > 0:
             raise too_late(job.name, job.timeout)
         link = self._link or self._connected().link
@@ -286,7 +287,7 @@ class JSHost(ThereIsOne):
         return dict(status)
 
     def request_status(self) -> dict[str, Any] | None:
-        """The same, asked of the running host now; None if none answers."""
+        """What the running host says of itself now, as `get_status` gives it; None if none answers."""
         try:
             status = (self._link or self._connected().link).status(settings.FUNCTION_TIMEOUT)
         except (ConnectionError, UnexpectedResponse, FunctionTimeout):
@@ -317,7 +318,7 @@ class JSHost(ThereIsOne):
             if self._home is not None:
                 return self._home
             if self._was_stopped:
-                raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+                raise ConnectionError("The host was stopped. Start it again with its `start()`.")
             return self._settle(self._first_home())
 
     def _first_home(self) -> Home:
@@ -392,8 +393,3 @@ class JSHost(ThereIsOne):
         options = self._options()
         node, program = settings.get_path_to_node(), settings.get_path_to_bin()
         return read_config_file(node, program, options.config_file, timeout=options.start_timeout, env=options.env)
-
-
-def _absolute(path: str | os.PathLike[str] | None) -> str | None:
-    """The same file wherever the program, or a process that the host travels to, goes."""
-    return None if path is None else os.path.abspath(path)

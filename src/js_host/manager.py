@@ -198,7 +198,7 @@ class JSHostManager:
         request_or_start("restart", message)
 
     def restart_as_it_was(self, config_file: str | os.PathLike[str]) -> None:
-        """The same for a host that runs, with the environment that it has: for tools, which have another one."""
+        """Replace a host that runs by a new one, with the environment that it has: for tools, which have another."""
         from ._manager.client import RESTART_LIMIT, request
 
         request("restart", RESTART_LIMIT, place=self._place(), config_file=os.path.abspath(config_file))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from js_host._client.http import HttpLink
+from js_host._client.http import HttpLink, _beginning
 from js_host._client.pool import Pool
 from js_host.async_js_host import AsyncJSHost
 from js_host.conf import settings
@@ -147,7 +147,7 @@ def assert_it_is_called_as_the_original_was(host: JSHost) -> None:
     assert (caught.value.name, caught.value.message) == ("TypeError", "no good & <new>")
     assert caught.value.stack is not None
     assert "\n    at Object.fail (" in caught.value.stack
-    with pytest.raises(UnknownFunction):
+    with pytest.raises(UnknownFunction, match="`js-host functions --url …` lists"):
         host.function("absent")()
     with pytest.raises(ValueNotSupported, match="plain HTTP only"):
         host.function("echo")(b"bytes")
@@ -224,6 +224,12 @@ def test_a_host_that_ends_is_a_connection_error_and_nothing_ran(run: Any) -> Non
         with pytest.raises(ConnectionError) as caught:
             greet(name="b")
         assert not caught.value.maybe_executed
+
+
+def test_of_a_page_that_is_no_hosts_the_first_line_is_told() -> None:
+    assert _beginning(b"\n<!DOCTYPE HTML>\n<html>\n") == "'<!DOCTYPE HTML>'"
+    assert _beginning("é\u2028".encode() * 200) == repr("é")
+    assert (_beginning(b""), _beginning(b"\xff")) == ("and nothing more", "'\ufffd'")
 
 
 def test_what_is_no_host_is_told(run: Any) -> None:

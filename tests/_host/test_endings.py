@@ -154,6 +154,26 @@ def test_what_node_says_of_its_own_stack_is_not_shown() -> None:
     assert describe_end(0, 1, exited(2), reports={}, lines=lines).last_words() == "It printed last:\n  | the last words"
 
 
+def test_of_a_stack_that_node_prints_as_it_breaks_down_the_users_own_calls_are_told() -> None:
+    lines = [
+        *("", "u [28458:0x28e1f000]      345 ms: Mark-Compact (reduce) 63.7 (64.2) -> 61.8 (63.4) MB", ""),
+        *("<--- Last few GCs --->", "----- JavaScript stack trace -----", ""),
+        *("1: abort (/app/host.config.js:23:24)", "2: run (/site/js_host/runtime/bundle/main.cjs:10:8)"),
+        *("3: runInAsyncScope (node:async_hooks:227:14)", "4: items are left", "", ""),
+    ]
+    assert describe_end(0, 1, exited(2), reports={}, lines=lines).last_words().splitlines() == [
+        "It printed last:",
+        "  | ----- JavaScript stack trace -----",
+        "  | ",
+        "  | 1: abort (/app/host.config.js:23:24)",
+        "  | 4: items are left",
+    ]
+
+
+def test_who_printed_blank_lines_only_printed_nothing() -> None:
+    assert describe_end(0, 1, exited(2), reports={}, lines=["", " "]).last_words() == ""
+
+
 def test_a_crash_shows_where_the_users_own_code_threw() -> None:
     stack = "Error: no\n    at f (/app/lib.js:12:3)\n    at process.processTimers (node:internal/timers:1:1)"
     end = describe_end(

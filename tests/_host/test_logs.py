@@ -80,6 +80,16 @@ def test_a_flood_arrives_whole_and_in_order(fake: Any, collected: Collector) -> 
     assert collected.texts() == [f"line {number}" for number in range(5000)]
 
 
+@pytest.mark.parametrize(("node", "warns"), [("v20.20.2", 1), ("v22.0.0", 0), ("nonsense", 0)])
+def test_a_node_that_is_too_old_to_be_supported_is_warned_of_once(
+    node: str, warns: int, fake: Any, collected: Collector
+) -> None:
+    supervisor = fake.start(f"ready={node}", workers=2)
+    supervisor.stop()
+    warnings = [text for text in collected.texts("js_host.supervisor") if "22 and later are supported" in text]
+    assert [text.partition(", but")[0] for text in warnings] == ["Node 20.20.2 runs"] * warns
+
+
 def test_what_becomes_of_workers_is_logged_too(fake: Any, collected: Collector, wait_for: Any) -> None:
     supervisor = fake.start("ready", max_crashes=2)
     slot = supervisor.slots[0]

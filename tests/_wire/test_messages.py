@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from js_host._wire import frames, handshake, messages, results
 from js_host._wire.handshake import NotUpgraded, upgrade_answer, upgrade_request
 from js_host.exceptions import (
+    ConfigError,
     FunctionError,
     FunctionTimeout,
     JSHostError,
@@ -34,7 +35,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["type", "name", "message", "stack", "cause", "fields", "value", "maybeExecuted", "reason"])
+FIELDS = st.sampled_from(
+    ["type", "name", "message", "stack", "cause", "fields", "value", "maybeExecuted", "hint", "reason"]
+)
 HOSTILE = st.dictionaries(FIELDS, JSON | st.sampled_from(["timeout", "error", "too-large", "stopping"])) | JSON
 
 
@@ -125,6 +128,27 @@ def test_an_error_of_the_function_has_all_its_parts() -> None:
     assert found.cause.cause is not None
     assert found.cause.cause.message == "root"
     assert str(found) == "f: TypeError: bad\n at f"
+
+
+def test_the_text_of_an_error_ends_with_what_to_do() -> None:
+    found = error(type="error", name="ReferenceError", message="window is not defined", hint="Guard it.")
+    assert isinstance(found, FunctionError)
+    assert found.hint == "Guard it."
+    assert str(found) == "f: ReferenceError: window is not defined\nHint: Guard it."
+
+
+def test_the_text_of_an_error_shows_no_calls_inside_node_and_its_stack_does() -> None:
+    stack = "Error: m\n    at readFile (node:internal/fs:1:2)\n    at load (/app/a.js:3:4)\n    at async node:fs:1:1"
+    found = error(type="error", message="m", stack=stack)
+    assert isinstance(found, FunctionError)
+    assert found.stack == stack
+    assert str(found) == "f: Error: m\n    at load (/app/a.js:3:4)"
+
+
+def test_the_text_of_an_aggregate_error_lists_what_it_holds() -> None:
+    held = [{"name": "TypeError", "message": "one\nand more"}, {"message": "two"}, "no error"]
+    found = error(type="error", name="AggregateError", message="", fields={"errors": held})
+    assert str(found) == "f: AggregateError: \n  - TypeError: one\n  - Error: two"
 
 
 @pytest.mark.parametrize(
@@ -285,6 +309,13 @@ def test_pydantic_models_may_be_inside_other_types(kind: Any, text: str, expecte
     assert decode(text.replace("5", '{"$":["int","5"]}').encode(), []) == expected
     with pytest.raises(UnexpectedResponse, match=r"valid integer(?s:.)*at `\$"):
         results.typed(list[kind])(f"[{text}]".replace("5", '"x"').encode(), None)
+
+
+def test_what_is_no_type_is_told_with_what_is_one() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^greet: results can not be decoded into returns='int': .* Give a type, such as"
+    ):
+        results.typed("int", "greet")
 
 
 def test_what_does_not_fit_names_the_function_and_the_whole_type() -> None:

@@ -256,6 +256,15 @@ def test_what_can_not_cross_is_refused_by_its_path(value: object, message: str) 
     assert not caught.value.maybe_executed
 
 
+def test_what_was_not_awaited_is_told_so() -> None:
+    async def load() -> None: ...
+
+    late = load()
+    with pytest.raises(ValueNotSupported, match=r"^data\['user'\] is a coroutine, .* JavaScript\. `await` it first\.$"):
+        values.encode({"user": late})
+    late.close()
+
+
 def test_the_data_itself_has_a_path_too() -> None:
     with pytest.raises(ValueNotSupported, match=r"^data is an object, which can not"):
         values.encode(object())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from js_host import Function, JSHost
+from js_host import AsyncJSHost, Function, JSHost
 from js_host.exceptions import ConfigError, ConnectionError, HostWarning, StartError, WorkerDied
 
 CONFIG = """
@@ -60,6 +60,12 @@ def managed(config: Path) -> Iterator[JSHost]:
     host = JSHost(config, managed=True)
     yield host
     host.stop()
+
+
+@pytest.mark.parametrize("kind", [JSHost, AsyncJSHost])
+def test_what_is_no_path_is_told_with_what_was_given(kind: Any) -> None:
+    with pytest.raises(ConfigError, match=r"needs the path of a file, a str or os\.PathLike; it was given 3\."):
+        kind(3)
 
 
 def test_the_quick_start_of_the_seed_prints_what_the_seed_says(config: Path) -> None:

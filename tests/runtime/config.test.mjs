@@ -97,6 +97,17 @@ test('a directory is refused, with the config that is in it', async (t) => {
   await assert.rejects(loadConfig(path), { code: 'JS_HOST_CONFIG_DIRECTORY', hint: `Name the file: ${join(path, 'host.config.js')}` })
 })
 
+test('a file of JSON is refused as one', async (t) => {
+  const path = directory(t, { 'host.config.json': '{"functions": {}}' })
+  await assert.rejects(loadConfig(join(path, 'host.config.json')), { code: 'JS_HOST_CONFIG_JSON', hint: /in JavaScript/ })
+})
+
+for (const [exported, found] of [[{}, 'nothing'], [{ default: 42 }, '42 (number)'], [{ default: Promise.resolve({}) }, 'a promise'], [{ default: () => 1 }, 'one function without a name']]) {
+  test(`a config that exports ${found} is told so`, () => {
+    assert.throws(() => readConfig(exported, FILE), (error) => error.hint.startsWith(`It exports ${found}`))
+  })
+}
+
 for (const [what, exported] of [['nothing', {}], ['an empty object', { default: {} }], ['one nameless function', { default: () => 1 }], ['a string', { default: 'x' }], ['an array', { default: [1] }]]) {
   test(`a config that exports ${what} is refused`, () => {
     assert.throws(() => readConfig(exported, FILE), { name: 'ConfigError', code: 'JS_HOST_CONFIG_EMPTY', message: /does not export an object.*project/ })

@@ -133,6 +133,33 @@ test('code for a browser gets a hint', () => {
   assert.ok(!('hint' in sent(new ReferenceError('nothing is not defined'))))
 })
 
+test('what was thrown and is no Error gets a hint, for it has no stack', () => {
+  for (const thrown of ['text', null, undefined, { code: 1 }]) assert.match(sent(thrown).hint, /no Error, .*throw new Error/)
+  assert.ok(!('hint' in sent(asError('text'))), 'its place is known')
+})
+
+test('a package that a call finds missing gets a hint, and a file of ones own does not', () => {
+  const missing = (code, message) => sent(Object.assign(new Error(message), { code }))
+  assert.match(missing('MODULE_NOT_FOUND', "Cannot find module 'left-pad'\nRequire stack:\n- /app/a.js").hint, /npm install/)
+  assert.match(missing('ERR_MODULE_NOT_FOUND', "Cannot find package 'left-pad' imported from /app/a.js").hint, /npm install/)
+  for (const name of ['./lib', '/app/lib', 'node:no']) assert.ok(!('hint' in missing('MODULE_NOT_FOUND', `Cannot find module '${name}'`)))
+})
+
+test('a file that is not where it was looked for, or not to be read, gets a hint', () => {
+  const thrown = (code, message) => sent(Object.assign(new Error(message), { code }))
+  assert.match(thrown('ENOENT', "ENOENT: no such file or directory, open 'templates/a.html'").hint, /path\.join\(__dirname/)
+  assert.match(thrown('ENOENT', "ENOENT: no such file or directory, open '../a.html'").hint, /path\.join\(__dirname/)
+  for (const path of ['/app/a.html', 'C:\\\\a.html']) assert.ok(!('hint' in thrown('ENOENT', `ENOENT: no such file or directory, open '${path}'`)))
+  assert.match(thrown('EACCES', "EACCES: permission denied, open '/app/key.pem'").hint, /rights/)
+  assert.match(thrown('EACCES', 'listen EACCES: permission denied 127.0.0.1:80').hint, /Ports below 1024/)
+})
+
+test('a page of HTML in place of JSON is not taken for JSX', () => {
+  const thrown = (() => { try { JSON.parse('<html>') } catch (error) { return error } })()
+  assert.match(sent(thrown).hint, /page of HTML/)
+  assert.match(sent(new SyntaxError("Unexpected token '<'")).hint, /JSX/)
+})
+
 const OURS = `    at run (${new URL('../../src/js_host/runtime/functions.mjs', import.meta.url).href}:1:1)`
 const THEIRS = '    at f (/app/host.config.js:2:3)'
 const NODES = '    at process.processTimers (node:internal/timers:541:7)'

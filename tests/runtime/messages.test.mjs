@@ -23,3 +23,21 @@ test('an unknown function is told with those that there are, or with how to writ
   assert.equal(unknownFunction('a"b', ['c', 'd']).message, 'The config has no function named "a\\"b". It has: c, d.')
   assert.match(unknownFunction('a', []).message, /^The config has no function named "a"\. It exports none: write module\.exports = /)
 })
+
+for (const [asked, meant] of [['helo_world', 'hello_world'], ['helloWorld', 'hello_world'], ['Hello-World', 'hello_world'], ['dobule', 'double']]) {
+  test(`who asks for ${asked} is asked whether ${meant} was meant`, () => {
+    const { message } = unknownFunction(asked, ['f', 'double', 'hello_world'])
+    assert.equal(message, `The config has no function named "${asked}". Did you mean "${meant}"? It has: f, double, hello_world.`)
+  })
+}
+
+test('a name that is like no other is not taken for one', () => {
+  for (const name of ['g', '', 'farewell', 'x'.repeat(10_000)]) {
+    assert.doesNotMatch(unknownFunction(name, ['f', 'double', 'hello_world']).message, /Did you mean/)
+  }
+})
+
+test('of many functions the first thirty are named', () => {
+  const names = Array.from({ length: 45 }, (_, i) => `function_${i}`)
+  assert.match(unknownFunction('?', names).message, /It has: function_0, .*function_29, and 15 more: `js-host functions` lists them\.$/)
+})

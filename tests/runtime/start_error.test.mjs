@@ -45,6 +45,37 @@ test('what a compiler like esbuild refuses is told with the line of the source, 
   assert.match(frame, /> 2 \| {3}<h1\{b\}<\/h1>\n {4}\| {7}\^/)
 })
 
+test('a slip of grammar is looked for before its place too, and no other error is', async (t) => {
+  const path = directory(t, { 'comma.cjs': "module.exports = {\n  a: 1\n  b: 2\n}\n", 'twice.cjs': 'const a = 1; const a = 2\n', 'json.cjs': "JSON.parse('{')\n" })
+  assert.match((await story(join(path, 'comma.cjs'))).hint, /^Correct the code there or just before: a comma/)
+  assert.equal((await story(join(path, 'twice.cjs'))).hint, 'Correct the code there.')
+  assert.equal((await story(join(path, 'json.cjs'))).hint, 'Correct the code there.')
+})
+
+test('what is behind an error is told with it', async () => {
+  const cause = new AggregateError([new Error('connect ECONNREFUSED ::1:1'), new Error('connect ECONNREFUSED 127.0.0.1:1')])
+  const { message } = await startError(new TypeError('fetch failed', { cause }), fixture('broken.cjs'))
+  assert.deepEqual(message.split('\n'), ['fetch failed', 'Behind it: AggregateError: ', 'Behind it: Error: connect ECONNREFUSED ::1:1',
+    'Behind it: Error: connect ECONNREFUSED 127.0.0.1:1'])
+})
+
+test('a type that is imported like a value is to be imported as a type', async (t) => {
+  const path = directory(t, { 'types.mts': 'export interface User { name: string }\n', 'host.config.mjs': "import { User } from './types.mts'\n" })
+  if (process.features.typescript) assert.match((await story(join(path, 'host.config.mjs'))).hint, /`import type \{ … \}`/)
+})
+
+test('types in a file of JavaScript are to be in one of TypeScript', async (t) => {
+  const path = directory(t, { 'host.config.js': 'export function f (data: string) {}\n' })
+  assert.match((await story(join(path, 'host.config.js'))).hint, /name the file \.ts/)
+})
+
+test('a package.json that is none is named as what to correct', async (t) => {
+  const path = directory(t, { 'package.json': '{,}', 'host.config.js': 'module.exports = {}\n' })
+  const { message, hint } = await story(join(path, 'host.config.js'))
+  assert.ok(message.includes(join(path, 'package.json')), message)
+  assert.match(hint, /is not JSON\. Correct it/)
+})
+
 test('require in an ES module gets a hint', async () => {
   const error = await story(fixture('commonjs_in_esm.mjs'))
   assert.match(error.hint, /Rename it to \.cjs/)
@@ -119,7 +150,7 @@ test('anything that is thrown at the start is told', async () => {
 test('the story for a terminal goes from what to where to what next', async () => {
   const text = formatStartError(await story(fixture('broken.mjs')))
   const file = fixture('broken.mjs')
-  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there\\.\n$`, 's'))
+  assert.match(text, new RegExp(`^SyntaxError: Unexpected token '}'\n\n${file}:4\n\n.*> 4 \\| }.*\n\nCorrect the code there or just before: a comma.*\\.\n$`, 's'))
 })
 
 test('a code frame marks the line and the column, and keeps tabs', () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from ..exceptions import ConfigError
 from .common import add_host_arguments, open_host, seconds, write_json
@@ -10,7 +11,7 @@ from .common import add_host_arguments, open_host, seconds, write_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 HELP = "call one function and write its result"
 
@@ -22,6 +23,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--json", metavar="DATA", help="the data as one JSON text; - reads it from stdin")
     parser.add_argument("--timeout", type=seconds, metavar="SECONDS", help="how long the call may take")
     add_host_arguments(parser)
+    parser.parse_known_args = partial(parse_with_late_pairs, parser.parse_known_args)  # type: ignore[method-assign, assignment]
+
+
+def parse_with_late_pairs(
+    parse: Callable[..., tuple[Namespace, list[str]]], words: Sequence[str], found: Namespace | None = None
+) -> tuple[Namespace, list[str]]:
+    """Take for data what comes after an option, too: `call NAME --timeout 5 KEY=VALUE` is too much for argparse."""
+    found, rest = parse(words, found)
+    if any(word.startswith("-") for word in rest):
+        return found, rest
+    found.pairs = [*found.pairs, *rest]
+    return found, []
 
 
 def main(arguments: Namespace) -> int:

@@ -81,7 +81,11 @@ def open_host(arguments: Namespace) -> JSHost:
 def root_url(arguments: Namespace) -> str:
     """The address given with --url, checked as the setting ROOT_URL is."""
     url: str = arguments.url.rstrip("/")
-    check_together({"ROOT_URL": url})
+    try:
+        check_together({"ROOT_URL": url})
+    except ConfigError:
+        meant = "" if "://" in url else f" Did you mean http://{url}?"
+        raise ConfigError(f"--url must be an address such as http://127.0.0.1:9009, not {url!r}.{meant}") from None
     return url
 
 

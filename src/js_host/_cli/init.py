@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..exceptions import ConfigError
+from ..utils.near_config import ENDINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,11 +58,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(arguments: Namespace) -> int:
+    check_directory(arguments.directory)
     path = os.path.join(arguments.directory, NAME)
     write_new(path, MODULE_CONFIG if is_module(arguments.directory) else CONFIG)
     print(path)
     print(f"Wrote {path}. Next, call one of its functions:\n{next_step(path, arguments)}", file=sys.stderr)
     return 0
+
+
+def check_directory(directory: str) -> None:
+    """Raise ConfigError where the name of the file was given, which would become a directory."""
+    if directory.endswith(ENDINGS) and not os.path.isdir(directory):
+        where = os.path.dirname(directory) or os.curdir
+        raise ConfigError(f"{directory} is the name of a file. Name the directory: `js-host init {where}`.")
 
 
 def write_new(path: str, text: str) -> None:

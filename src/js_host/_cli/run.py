@@ -5,6 +5,7 @@ once. Exit code 0 when all calls could finish, 1 when not, or when the host coul
 from __future__ import annotations
 
 import os
+import sys
 
 from .._homes.options import count_workers, limits_of
 from ..conf import settings
@@ -33,7 +34,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--address", help="where to listen, instead of the config's `address`")
     add("--port", type=port, help="port to listen on, instead of the config's `port`; 0 takes a free one")
     add("--watch", action="store_true", help="load changed code by itself: for development")
-    add("--node-arg", action="append", default=[], metavar="ARG", help="argument for Node itself; may be repeated")
+    add("--node-arg", action="append", default=[], metavar="ARG",
+        help="argument for Node itself, such as --node-arg=--inspect; may be repeated")  # fmt: skip
     add("--metrics-port", type=watch_place, metavar="PLACE",
         help="where to answer /health, /ready, /metrics and /stats: a port, ADDRESS:PORT or a path")  # fmt: skip
     add("--log-format", choices=("text", "json"), default="text", help="log lines of text, or JSON objects")
@@ -146,17 +148,25 @@ def announce(places: Sequence[str], form: str) -> None:
     if form == "json":
         write_json({"message": text, "listening": places})
     else:
-        print(text)
-    import sys
-
+        sys.stdout.write(text + "\n")  # in one piece: what workers print may come at the same time
     sys.stdout.flush()
 
 
 def listen_as_told(arguments: Namespace, config_file: str) -> RawSocket:
     """The socket at the address and port of the options, or else of the config."""
     config = read_status(config_file, arguments.start_timeout, arguments.env)["config"]
+    if not config["functions"]:
+        warn_of_no_functions(config_file)
     address = arguments.address or config["address"]
     return listen(address, config["port"] if arguments.port is None else arguments.port, config_file)
+
+
+def warn_of_no_functions(config_file: str) -> None:
+    import logging
+
+    from ..doctor import NO_FUNCTIONS
+
+    logging.getLogger("js_host.run").warning("%s offers no functions. %s", config_file, NO_FUNCTIONS)
 
 
 def listen(address: str, number: int, config_file: str) -> RawSocket:
@@ -165,7 +175,7 @@ def listen(address: str, number: int, config_file: str) -> RawSocket:
     try:
         return listen_tcp(address, number)
     except StartError as error:
-        raise StartError(f"{error}\nIt is `port` in {config_file}, or the option --port.") from error
+        raise StartError(f"{error}\nSee `address` and `port` in {config_file}, or --address and --port.") from error
 
 
 def place_of(listener: RawSocket) -> str:

@@ -69,7 +69,10 @@ def read_stats(place: str) -> Stats:
             connection.request("GET", "/stats")
             stats: Stats = json.loads(connection.getresponse().read())
     except (OSError, ValueError, HTTPException) as error:
-        raise ConnectionError(f"Nobody tells about a host at {place} ({error}). Does it run?") from error
+        raise ConnectionError(
+            f"Nobody tells about a host at {place}: {getattr(error, 'strerror', None) or error}. Give the place of its "
+            "--metrics-port, such as http://127.0.0.1:9100, and look whether it runs."
+        ) from error
     return stats
 
 

@@ -251,7 +251,7 @@ class AsyncPool:
         reason: JSHostError | None = None
         for _ in range(ATTEMPTS):
             if self._pool.is_closed:
-                raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+                raise ConnectionError("The host was stopped. Start it again with its `start()`.")
             lane = self._choose(key)
             assert lane is not None
             try:
@@ -268,7 +268,7 @@ class AsyncPool:
     async def open(self, lane: AsyncLane) -> AsyncConnection:
         """An open connection to that worker, made if there is none."""
         if self._pool.is_closed:
-            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+            raise ConnectionError("The host was stopped. Start it again with its `start()`.")
         try:
             return await lane.open(None)
         except ConnectionError as error:

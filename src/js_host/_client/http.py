@@ -102,7 +102,7 @@ class HttpLink:
                 return json.loads(body)
         except (ValueError, RecursionError):
             pass
-        raise UnexpectedResponse(f"{self.address}/status does not answer as a host does: {status} {body[:200]!r}")
+        raise UnexpectedResponse(f"{self.address}/status does not answer as a host does: {status} {_beginning(body)}")
 
     def identify(self, timeout: float | None) -> None:
         """Make sure that a host answers, before it is told the token or any data. Raises UnexpectedResponse."""
@@ -116,8 +116,8 @@ class HttpLink:
         except (ValueError, RecursionError):
             pass
         raise UnexpectedResponse(
-            f"What answers at {self.address} is no host: {self.address}/status says {status} {body[:200]!r}. Another "
-            "program may have taken the port.",
+            f"What answers at {self.address} is no host: {self.address}/status says {status} {_beginning(body)}. "
+            "Another program may have taken the port: stop it, or correct the address.",
             maybe_executed=False,
         )
 
@@ -269,12 +269,18 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
     if status == 500:
         raise _function_error(_text_of_page(text) if kind == "text/html" else text, function)
     if status == 404:
-        raise UnknownFunction(f"{function}: {text}")
+        raise UnknownFunction(f"{function}: {text}. `js-host functions --url …` lists those that the host has.")
     if status == 413:
         raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
     raise UnexpectedResponse(
         f"Called function {function!r}. The host answered {status}: {text[:2000]}", maybe_executed=status >= 500
     )
+
+
+def _beginning(body: bytes) -> str:
+    """Enough of an answer to know it by: its first line, in quotes."""
+    lines = body[:1000].decode("utf-8", "replace").strip().splitlines()
+    return repr(lines[0][:100]) if lines else "and nothing more"
 
 
 def _text_of_page(page: str) -> str:

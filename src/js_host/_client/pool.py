@@ -240,7 +240,7 @@ class Pool:
     def reach(self, lane: Lane, timeout: float | None) -> Connection:
         """A new connection on which a hello was sent, and its answer not yet read."""
         if self.is_closed:
-            raise ConnectionError("The host was stopped. Start it again with `host.start()`.")
+            raise ConnectionError("The host was stopped. Start it again with its `start()`.")
         limit = CONNECT_TIMEOUT if timeout is None else timeout
         return self._begun(lane) or Connection.reach(lane.address, limit, spin=self.spin, token=self.token)
 

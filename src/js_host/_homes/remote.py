@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _socket import gaierror
+
 from .._client.link import open_link
 from ..conf import settings
 from ..exceptions import ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteHome"]
 
-NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError)
+NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError, gaierror)
 
 
 class RemoteHome:

@@ -6,6 +6,7 @@ from time import monotonic
 
 from js_host._host import lifecycle
 from js_host._host.lifecycle import LOADED, READY, STARTING
+from js_host._host.node import SUPPORTED_NODE
 from js_host._host.slot import Beside, Place, WorkerSlot
 from js_host._host.worker_process import ExecFailed
 
@@ -37,8 +38,21 @@ def _try_to_spawn(keeper: Keeper, slot: WorkerSlot, place: WorkerSlot | Beside, 
 
 
 def _announce(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
+    if keeper.first_start and slot.number == 0:
+        _warn_of_an_old_node(keeper, slot)
     _forget_trouble(keeper, slot)
     keeper.say("info", slot, f"worker {slot.number} (pid {slot.pid}) is ready")
+
+
+def _warn_of_an_old_node(keeper: Keeper, slot: WorkerSlot) -> None:
+    version = str((slot.info or {}).get("node")).removeprefix("v")
+    major = version.partition(".")[0]
+    if major.isdigit() and int(major) < SUPPORTED_NODE:
+        keeper.say(
+            "warn",
+            slot,
+            f"Node {version} runs, but {SUPPORTED_NODE} and later are supported. `js-host doctor` says how to get one.",
+        )
 
 
 def _forget_trouble(keeper: Keeper, slot: WorkerSlot) -> None:

@@ -73,7 +73,7 @@ class WorkerEnd:
 
     def last_words(self) -> str:
         """Return what it printed last, set in, or nothing."""
-        lines = [line for line in self.lines if not _is_native(line)][-LINES_SHOWN:]
+        lines = _without_blank_ends([line for line in self.lines if not _is_native(line)])[-LINES_SHOWN:]
         return "\n".join(["It printed last:", *(f"  | {line}" for line in lines)]) if lines else ""
 
 
@@ -89,9 +89,19 @@ def _is_foreign(line: str) -> bool:
 
 
 def _is_native(line: str) -> bool:
-    """Whether it is of the stack in C++ that Node prints when it breaks down."""
-    number, colon, _ = line.partition(": 0x")
-    return line.endswith("- Native stack trace -----") or (bool(colon) and number.strip().isdigit())
+    """Whether Node printed it as it broke down, and it helps nobody: its own stacks, and its log of collections."""
+    number, colon, rest = line.strip().partition(": ")
+    if colon and number.isdigit():
+        return rest.startswith("0x") or (rest.endswith(")") and _is_foreign(rest))
+    return line.endswith(NATIVE_HEADS) or " ms: Mark-Compact " in line or " ms: Scavenge " in line
+
+
+NATIVE_HEADS = ("- Native stack trace -----", "<--- Last few GCs --->", "<--- JS stacktrace --->")
+
+
+def _without_blank_ends(lines: Sequence[str]) -> Sequence[str]:
+    said = [number for number, line in enumerate(lines) if line.strip()]
+    return lines[said[0] : said[-1] + 1] if said else []
 
 
 def describe_end(

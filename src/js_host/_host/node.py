@@ -16,10 +16,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["OLDEST_NODE", "Node", "find_node", "node_version", "version_on_disk", "what_is_wrong_with"]
+__all__ = [
+    "OLDEST_NODE",
+    "SUPPORTED_NODE",
+    "Node",
+    "find_node",
+    "node_version",
+    "version_on_disk",
+    "what_is_wrong_with",
+]
 
 OLDEST_NODE = 20
-"""The oldest major version that runs at all; 22 and later are supported."""
+"""The oldest major version that runs at all."""
+
+SUPPORTED_NODE = 22
+"""The oldest major version that is supported."""
 
 FIX = (
     'Install one with `pip install "js-host[node]"`, or from https://nodejs.org, or name the one to use '

@@ -53,6 +53,7 @@ _ERROR: Fields = {
     "cause": _ANY,
     "fields": (dict, type(None)),
     "value": _ANY,
+    "hint": (str, type(None)),
     "maybeExecuted": (bool,),
     "fault": (int, type(None)),
 }
@@ -250,6 +251,7 @@ def _function_error(error: Mapping[str, Any], function: str | None) -> FunctionE
         cause=_cause(error.get("cause")),
         fields=error.get("fields"),
         value=error.get("value"),
+        hint=error.get("hint"),
     )
 
 

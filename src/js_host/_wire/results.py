@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..exceptions import UnexpectedResponse, ValueNotSupported
+from ..exceptions import ConfigError, UnexpectedResponse, ValueNotSupported
 from .values import decode
 
 TYPE_CHECKING = False
@@ -63,7 +63,13 @@ def typed(kind: Any, function: str = "the function") -> Decoder:
 def _msgspec(kind: Any, function: str) -> Decoder:
     import msgspec  # late: most programs take results as they come
 
-    from_json = msgspec.json.Decoder(kind, dec_hook=_of_another_kind).decode
+    try:
+        from_json = msgspec.json.Decoder(kind, dec_hook=_of_another_kind).decode
+    except TypeError as error:
+        raise ConfigError(
+            f"{function}: results can not be decoded into returns={kind!r}: {error}. "
+            "Give a type, such as int, list[str], a dataclass or a pydantic model."
+        ) from None
 
     def decode_typed(body: Buffer, attachments: Sequence[bytes] | None) -> Any:
         try:

@@ -103,7 +103,7 @@ class _Encoder:
     def _convert_one(self, value: object) -> Json:
         before = len(self._open)
         if id(value) in self._ids:
-            raise ValueNotSupported(f"{self._where()} is a part of itself; JSON has no end for that.")
+            raise ValueNotSupported(f"{self._where()} is a part of itself; JSON has no end for that. Leave it out.")
         tree = self.convert(value)
         if len(self._open) > before:
             self._ids.append(id(value))
@@ -124,9 +124,10 @@ class _Encoder:
 
     def refusal(self, value: object) -> ValueNotSupported:
         """The error for a value of a type that can not cross."""
+        is_late = hasattr(type(value), "__await__")
+        instead = "`await` it" if is_late else "Convert it to a dict, a list, text, a number or bytes"
         return ValueNotSupported(
-            f"{self._where()} is {_a_type(value)}, which can not be given to JavaScript. "
-            "Convert it to a dict, a list, text, a number or bytes first."
+            f"{self._where()} is {_a_type(value)}, which can not be given to JavaScript. {instead} first."
         )
 
     def _where(self) -> str:
@@ -135,7 +136,10 @@ class _Encoder:
 
     def _begin(self, pairs: Iterator[tuple[Any, object]], put: Callable[[Any, Json], None]) -> None:
         if len(self._open) >= MAX_DEPTH:
-            raise ValueNotSupported(f"{self._where()} is nested more than {MAX_DEPTH} levels deep.")
+            raise ValueNotSupported(
+                f"{self._where()} is nested more than {MAX_DEPTH} levels deep. "
+                "Give something flatter, or its JSON as text."
+            )
         self._open.append((pairs, put))
 
     def mapping(self, pairs: Mapping[object, object]) -> Json:
@@ -156,7 +160,10 @@ class _Encoder:
             return str(key)
         elif isinstance(key, (date, time)):
             return key.isoformat()
-        raise ValueNotSupported(f"{self._where()} has the key {key!r}; JavaScript's objects have text as keys.")
+        raise ValueNotSupported(
+            f"{self._where()} has the key {key!r}; JavaScript's objects have text as keys. "
+            "Convert it, or give a list of pairs."
+        )
 
     def sequence(self, items: Sequence[object]) -> Json:
         """Open an array of these items."""

@@ -30,4 +30,8 @@ def plain_name(name: bytes) -> str:
 
 def too_late(name: bytes, timeout: float) -> FunctionTimeout:
     """The error for a call of that name that was given no time."""
-    return FunctionTimeout(f"{plain_name(name)} was given {timeout} s: its deadline had passed.", maybe_executed=False)
+    return FunctionTimeout(
+        f"{plain_name(name)} was given {timeout} s: its deadline had passed, and it was not called. "
+        "Give it a timeout above 0, or none to have that of the setting FUNCTION_TIMEOUT.",
+        maybe_executed=False,
+    )

@@ -94,6 +94,9 @@ function checkFile (path) {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (!stats) throw new ConfigError('JS_HOST_CONFIG_MISSING', `There is no config file ${path}.`, missingHint(path))
   if (stats.isDirectory()) throw new ConfigError('JS_HOST_CONFIG_DIRECTORY', `${path} is a directory, not a config file.`, directoryHint(path))
+  if (extname(path) === '.json') {
+    throw new ConfigError('JS_HOST_CONFIG_JSON', `${path} is JSON, which can not hold functions.`, 'Write the config in JavaScript, such as host.config.js.')
+  }
   if (/^\.[mc]?ts$/.test(extname(path)) && !readsTypeScript()) {
     throw new ConfigError('JS_HOST_TYPESCRIPT', `This Node (${process.version}) can not read TypeScript: ${path}.`,
       'Node 22.18 and later read it by themselves. Use a newer Node, or write the config in JavaScript.')
@@ -219,11 +222,16 @@ function copyListed (functions, listed, file) {
  * @param {string} file
  */
 function nothingExported (exported, file) {
-  const alone = typeof exported.default === 'function'
+  const main = exported.default
   return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object with functions. "${file}"`,
-    alone
-      ? 'It exports one function without a name that Python could call. Write module.exports = { functions: { name: … } }, or `export function name (data) { … }`.'
-      : 'Write module.exports = { functions: { … } }, or `export function name (data) { … }`.')
+    `It exports ${described(exported.default)}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+}
+
+/** What a config exports in place of an object with functions. @param {any} main */
+function described (main) {
+  if (typeof main === 'function') return 'one function without a name that Python could call'
+  if (typeof main?.then === 'function') return 'a promise, which nobody awaits'
+  return main === undefined || (isObject(main) && Object.keys(main).length === 0) ? 'nothing' : shown(main)
 }
 
 /**

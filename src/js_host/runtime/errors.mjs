@@ -12,6 +12,9 @@ import { util } from './util.mjs'
 
 export { hintFor }
 
+/** What to do about a value that is no Error, of which nobody knows where it was thrown. */
+const NO_ERROR = 'What was thrown is no Error, so there is no stack: write `throw new Error(…)`.'
+
 const MAX_TEXT = 65536
 const MAX_DEPTH = 8
 const MAX_ERRORS = 16
@@ -92,7 +95,7 @@ export async function startError (thrown, configFile) {
  */
 export function describeError (thrown) {
   const described = describe(thrown, 1, new Set())
-  const hint = isError(thrown) ? hintFor(thrown) : undefined
+  const hint = isError(thrown) ? hintFor(thrown) : NO_ERROR
   if (hint) described.hint = hint
   return described
 }

@@ -8,6 +8,8 @@
 const TYPESCRIPT = 'Node 22.18 and later read TypeScript by themselves (22.6 with --experimental-strip-types). ' +
   'Use a newer Node, or compile the file to JavaScript first.'
 
+const NOT_INSTALLED = 'Where that file is, no such package is installed. Run `npm install` with its name there; `npm ci`, if package.json lists it.'
+
 /**
  * Each rule: the code or name that an error must have, what its message must match, and the hint.
  * @type {Array<[string, RegExp, string]>}
@@ -21,8 +23,13 @@ const RULES = [
     "guard it with `typeof window !== 'undefined'`, or choose the package's build for the server."],
   ['SyntaxError', /^(Cannot use import statement outside a module|Unexpected token 'export')/,
     'The file is loaded as CommonJS. Rename it to .mjs (or write "type": "module" in its package.json), or use `require` and `module.exports`.'],
-  ['SyntaxError', /^Unexpected token '<'/,
+  ['SyntaxError', /^Unexpected token '<', .+ is not valid JSON$/s,
+    'What was to be JSON begins like a page of HTML: look at what the server, or the file, really says.'],
+  ['SyntaxError', /^Unexpected token '<'$/,
     'Node does not read JSX. Compile the file first, for example with esbuild (`npx esbuild page.jsx --bundle --platform=node --outfile=page.cjs`).'],
+  ['SyntaxError', /^Unexpected token ':'$/, 'Correct the code there. If it is TypeScript, name the file .ts: Node 22.18 and later read that.'],
+  ['SyntaxError', /\.[mc]?ts' does not provide an export named/,
+    'Compare the name with what the module exports. If it is a type, say so, as Node does not see it: `import type { … }`.'],
   ['SyntaxError', /does not provide an export named/,
     'Compare the name with what the module exports. A CommonJS package may have its default export only: `import all from \'…\'; const { name } = all`.'],
   ['ERR_UNKNOWN_FILE_EXTENSION', /"\.[mc]?ts"/, TYPESCRIPT],
@@ -32,6 +39,9 @@ const RULES = [
     'Node can not import styles or images. Bundle the code for Node first (esbuild, Vite with `build.ssr`), or take the import out of what runs on the server.'],
   ['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', /./,
     'Node only takes types away: enums, namespaces and parameter properties need a compiler, or --experimental-transform-types.'],
+  ['MODULE_NOT_FOUND', /^Cannot find module '(?![./]|node:)/, NOT_INSTALLED],
+  ['ERR_MODULE_NOT_FOUND', /^Cannot find package /, NOT_INSTALLED],
+  ['ERR_INVALID_PACKAGE_CONFIG', /./, 'That package.json is not JSON. Correct it: JSON has no comments, and no comma before a closing bracket.'],
   ['ERR_REQUIRE_ESM', /./, 'The package is an ES module. Load it with `await import(…)`, or make the config an ES module (host.config.mjs).'],
   ['ERR_REQUIRE_ASYNC_MODULE', /./,
     'The module waits at its top level (`await`), so `require` can not load it. Use `import`, or `await import(…)`.'],
@@ -45,6 +55,9 @@ const RULES = [
     'Node runs with --permission. Allow what is needed, in NODE_ARGS or with --node-arg, for example --allow-fs-read=/path/of/the/project/*'],
   ['EADDRINUSE', /./, 'Another program listens there. Stop it, or choose another port.'],
   ['EADDRNOTAVAIL', /./, 'This machine has no such address. Use one of its own, 127.0.0.1 for this machine only.'],
+  ['ENOENT', /, \w+ '(?!\/|[A-Za-z]:)[^']/,
+    'A relative path starts where the program was started, not at the file that names it: write `path.join(__dirname, …)`, or `import.meta.dirname`.'],
+  ['EACCES', /permission denied, /, 'The user that runs this may not touch that file. Correct its rights (chmod, chown), or run as a user who may.'],
   ['EACCES', /^listen/, 'Ports below 1024 need rights that this user does not have. Choose another port.']
 ]
 

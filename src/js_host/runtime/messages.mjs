@@ -1,6 +1,7 @@
 // Messages: what the frames that are no values say, as JSON. docs/protocol.md is the law; _wire/messages.py is the twin.
 
 import { BYE, ERROR, FrameError, HELLO, LOG, bodyLength, textFrame } from './frames.mjs'
+import { nearest } from './near.mjs'
 import { decodeText } from './values.mjs'
 
 export const PROTOCOL = 1
@@ -59,8 +60,19 @@ export function readHello (bytes, start, end) {
 
 /** @param {string} name @param {string[]} known @returns {ErrorMessage} */
 export function unknownFunction (name, known) {
-  const names = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It exports none: write module.exports = { functions: { … } }, or `export function name (data) { … }`.'
-  return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
+  const near = nearest(name, known)
+  const meant = near === undefined ? '' : `Did you mean ${JSON.stringify(near)}? `
+  const message = `The config has no function named ${JSON.stringify(name)}. ${meant}${known.length > 0 ? listed(known) : NONE}`
+  return { type: 'unknown-function', name: 'UnknownFunction', message, maybeExecuted: false }
+}
+
+const NONE = 'It exports none: write module.exports = { functions: { … } }, or `export function name (data) { … }`.'
+const MOST_LISTED = 30
+
+/** @param {string[]} names */
+function listed (names) {
+  const more = names.length - MOST_LISTED
+  return `It has: ${names.slice(0, MOST_LISTED).join(', ')}${more > 0 ? `, and ${more} more: \`js-host functions\` lists them` : ''}.`
 }
 
 /**
@@ -80,7 +92,7 @@ export function timedOut (time, callbackStyle, inParts) {
 const GIVE_TIME = 'If it needs longer, give it a longer `timeout`.'
 /** So that it is no riddle where a call of one second is told of less. */
 const WAITING_COUNTS = 'The wait for a worker counts, too.'
-const CALL_BACK = 'It has two parameters, so only a call of its callback, `cb(null, result)`, is a result. ' +
+const CALL_BACK = 'It has two parameters or more, so only a call of its callback, `cb(null, result)`, is a result. ' +
   'If the second is meant to be the context, write `(data, context = null)`.'
 
 /** What is left of a timeout when its call arrives, as the caller wrote it. @param {number} time in ms */

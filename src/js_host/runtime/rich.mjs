@@ -20,6 +20,8 @@ export class ValueNotSupported extends TypeError {}
  * @typedef {{callable: (n: number) => Function, iterator: (n: number) => object}} Program makes what stands for the program's own
  */
 
+const SPREAD = 'Spread it into an array: [...it].'
+
 /** Name of a kind of typed array on the wire -> its class. */
 const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
   __proto__: null,
@@ -92,8 +94,8 @@ class Encoder {
    * @param {object} value @param {() => unknown} convert @returns {unknown}
    */
   within (value, convert) {
-    if (this.open.has(value)) this.refuse('a circular reference')
-    if (this.path.length >= MAX_DEPTH) throw new ValueNotSupported(`The ${this.place.name} is nested more than ${MAX_DEPTH} levels deep.`)
+    if (this.open.has(value)) this.refuse('a circular reference', 'Leave it out, or give only what is needed of the object.')
+    if (this.path.length >= MAX_DEPTH) throw new ValueNotSupported(`The ${this.place.name} is nested more than ${MAX_DEPTH} levels deep. Give something flatter, or its JSON as text.`)
     this.open.add(value)
     const converted = convert()
     this.open.delete(value)
@@ -127,7 +129,7 @@ class Encoder {
   /** @param {Date} value */
   date (value) {
     const milliseconds = value.getTime()
-    if (Number.isNaN(milliseconds)) this.refuse('an invalid Date')
+    if (Number.isNaN(milliseconds)) this.refuse('an invalid Date', 'Give null, or look where it was made: its text was no date.')
     return tag('date', milliseconds)
   }
 
@@ -153,22 +155,22 @@ class Encoder {
 
   /** @param {any} value */
   refuseStrange (value) {
-    if (isNativeError(value)) this.refuse('an Error: throw it, or pass its message')
-    if (typeof value.then === 'function') this.refuse('a promise: await it first')
-    if (isRegExp(value)) this.refuse('a RegExp')
-    if (isGeneratorObject(value)) this.refuse('a generator: spread it into an array, [...it]')
-    if (isMapIterator(value) || isSetIterator(value)) this.refuse('an iterator: spread it into an array, [...it]')
-    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream: read it to its end')
+    if (isNativeError(value)) this.refuse('an Error', 'Throw it, or give its message.')
+    if (typeof value.then === 'function') this.refuse('a promise', 'Await it first.')
+    if (isRegExp(value)) this.refuse('a RegExp', 'Give its `source`.')
+    if (isGeneratorObject(value)) this.refuse('a generator', SPREAD)
+    if (isMapIterator(value) || isSetIterator(value)) this.refuse('an iterator', SPREAD)
+    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream', 'Read it to its end first.')
     if (isWeakMap(value) || isWeakSet(value)) this.refuse('a weak collection')
-    if (isBoxedPrimitive(value)) this.refuse('a boxed primitive')
-    if (isProxy(value)) this.refuse('a Proxy')
+    if (isBoxedPrimitive(value)) this.refuse('a boxed primitive', 'Give its `valueOf()`.')
+    if (isProxy(value)) this.refuse('a Proxy', 'Give a copy, such as { ...it }.')
   }
 
-  /** @param {string} what @returns {never} */
-  refuse (what) {
+  /** @param {string} what @param {string} [instead] what to do @returns {never} */
+  refuse (what, instead = 'Give data in its place: text, numbers, arrays, plain objects or bytes.') {
     const { name, depth } = this.place
     const where = this.path.slice(depth).map((step) => `[${JSON.stringify(step)}]`).join('')
-    throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python.`)
+    throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python. ${instead}`)
   }
 }
 

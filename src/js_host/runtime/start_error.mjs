@@ -40,14 +40,35 @@ export async function tellStart (thrown, configFile) {
   const { name, message, stack, fields } = described
   return {
     name,
-    message,
+    message: [message, ...behind(described)].join('\n'),
     stack: compiled ? `${name}: ${message}` : withoutOurs(stack),
     code: typeof fields.code === 'string' ? fields.code : null,
-    hint: missing?.hint ?? described.hint ?? (place ? 'Correct the code there.' : null),
+    hint: missing?.hint ?? described.hint ?? (place ? correction(name, message) : null),
     file: place?.file ?? missing?.importer ?? null,
     line: place?.line ?? null,
     frame: place ? frameOf(place) : null
   }
+}
+
+/**
+ * What is behind an error, a line each: "fetch failed" alone says nothing.
+ * @param {import('./errors.mjs').Described} error
+ * @returns {string[]}
+ */
+function behind ({ cause, fields }) {
+  const held = /** @type {import('./errors.mjs').Described[]} */ (Array.isArray(fields.errors) ? fields.errors : [])
+  const errors = cause === null ? held : [cause, ...held]
+  return errors.flatMap((error) => [`Behind it: ${error.name}: ${error.message}`, ...behind(error)])
+}
+
+/**
+ * What breaks the grammar is often found a line too late.
+ * @param {string} name
+ * @param {string} message
+ */
+function correction (name, message) {
+  const isLate = name === 'SyntaxError' && /^(Unexpected|Invalid or unexpected|missing) (?!.* JSON)/.test(message)
+  return isLate ? 'Correct the code there or just before: a comma, a bracket or a quote may be missing, or be one too many.' : 'Correct the code there.'
 }
 
 /**

@@ -1,10 +1,12 @@
-"""What the arguments of a Function must be."""
+"""What the arguments of a Function, and the paths of a JSHost, must be."""
 
 from __future__ import annotations
 
+import os
+
 from ..exceptions import ConfigError
 
-__all__ = ["check_host", "check_timeout", "check_window", "checked_name"]
+__all__ = ["absolute_path", "check_host", "check_timeout", "check_window", "checked_name"]
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -38,3 +40,13 @@ def check_timeout(timeout: object) -> None:
         isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
     ):
         raise ConfigError(f"timeout must be a number of seconds or None, not {timeout!r}.")
+
+
+def absolute_path(path: str | os.PathLike[str] | None) -> str | None:
+    """The same file wherever the program, or a process that a host travels to, goes.
+
+    Raises ConfigError for what is no path.
+    """
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"A JSHost needs the path of a file, a str or os.PathLike; it was given {path!r}.")
+    return None if path is None else os.path.abspath(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 
-__all__ = ["missing_config", "near_config"]
+__all__ = ["missing_config", "near_config", "what_is_missing"]
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts")
 USUAL = [f"host.config{ending}" for ending in ENDINGS]
@@ -13,7 +13,13 @@ USUAL = [f"host.config{ending}" for ending in ENDINGS]
 
 def missing_config(path: str) -> str:
     """What to say where there is no config file at `path`, and what to do."""
-    return f"There is no config file {path}. {near_config(path)}Write one with `js-host init`, or name yours."
+    return ". ".join(what_is_missing(path))
+
+
+def what_is_missing(path: str) -> tuple[str, str]:
+    """The same in two: what is wrong, as a sentence without its end, and what to do."""
+    what = f"{path} is a directory, and no config file" if os.path.isdir(path) else f"There is no config file {path}"
+    return what, f"{near_config(path)}Write one with `js-host init`, or name yours."
 
 
 def near_config(path: str) -> str:

@@ -8,7 +8,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...cli import add_commands, run_to_end
+from ...cli import add_commands, run_to_end, whole_story
 from ...conf import settings
 from ...exceptions import JSHostError
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         try:
             code = run_to_end(lambda: int(arguments.main(arguments)))
         except JSHostError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(whole_story(error)) from error
         if code:
             sys.exit(code)
 

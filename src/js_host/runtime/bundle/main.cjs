@@ -21,6 +21,8 @@ const node_worker_threads = require('node:worker_threads');
 const TYPESCRIPT = 'Node 22.18 and later read TypeScript by themselves (22.6 with --experimental-strip-types). ' +
   'Use a newer Node, or compile the file to JavaScript first.';
 
+const NOT_INSTALLED = 'Where that file is, no such package is installed. Run `npm install` with its name there; `npm ci`, if package.json lists it.';
+
 /**
  * Each rule: the code or name that an error must have, what its message must match, and the hint.
  * @type {Array<[string, RegExp, string]>}
@@ -34,8 +36,13 @@ const RULES = [
     "guard it with `typeof window !== 'undefined'`, or choose the package's build for the server."],
   ['SyntaxError', /^(Cannot use import statement outside a module|Unexpected token 'export')/,
     'The file is loaded as CommonJS. Rename it to .mjs (or write "type": "module" in its package.json), or use `require` and `module.exports`.'],
-  ['SyntaxError', /^Unexpected token '<'/,
+  ['SyntaxError', /^Unexpected token '<', .+ is not valid JSON$/s,
+    'What was to be JSON begins like a page of HTML: look at what the server, or the file, really says.'],
+  ['SyntaxError', /^Unexpected token '<'$/,
     'Node does not read JSX. Compile the file first, for example with esbuild (`npx esbuild page.jsx --bundle --platform=node --outfile=page.cjs`).'],
+  ['SyntaxError', /^Unexpected token ':'$/, 'Correct the code there. If it is TypeScript, name the file .ts: Node 22.18 and later read that.'],
+  ['SyntaxError', /\.[mc]?ts' does not provide an export named/,
+    'Compare the name with what the module exports. If it is a type, say so, as Node does not see it: `import type { … }`.'],
   ['SyntaxError', /does not provide an export named/,
     'Compare the name with what the module exports. A CommonJS package may have its default export only: `import all from \'…\'; const { name } = all`.'],
   ['ERR_UNKNOWN_FILE_EXTENSION', /"\.[mc]?ts"/, TYPESCRIPT],
@@ -45,6 +52,9 @@ const RULES = [
     'Node can not import styles or images. Bundle the code for Node first (esbuild, Vite with `build.ssr`), or take the import out of what runs on the server.'],
   ['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', /./,
     'Node only takes types away: enums, namespaces and parameter properties need a compiler, or --experimental-transform-types.'],
+  ['MODULE_NOT_FOUND', /^Cannot find module '(?![./]|node:)/, NOT_INSTALLED],
+  ['ERR_MODULE_NOT_FOUND', /^Cannot find package /, NOT_INSTALLED],
+  ['ERR_INVALID_PACKAGE_CONFIG', /./, 'That package.json is not JSON. Correct it: JSON has no comments, and no comma before a closing bracket.'],
   ['ERR_REQUIRE_ESM', /./, 'The package is an ES module. Load it with `await import(…)`, or make the config an ES module (host.config.mjs).'],
   ['ERR_REQUIRE_ASYNC_MODULE', /./,
     'The module waits at its top level (`await`), so `require` can not load it. Use `import`, or `await import(…)`.'],
@@ -58,6 +68,9 @@ const RULES = [
     'Node runs with --permission. Allow what is needed, in NODE_ARGS or with --node-arg, for example --allow-fs-read=/path/of/the/project/*'],
   ['EADDRINUSE', /./, 'Another program listens there. Stop it, or choose another port.'],
   ['EADDRNOTAVAIL', /./, 'This machine has no such address. Use one of its own, 127.0.0.1 for this machine only.'],
+  ['ENOENT', /, \w+ '(?!\/|[A-Za-z]:)[^']/,
+    'A relative path starts where the program was started, not at the file that names it: write `path.join(__dirname, …)`, or `import.meta.dirname`.'],
+  ['EACCES', /permission denied, /, 'The user that runs this may not touch that file. Correct its rights (chmod, chown), or run as a user who may.'],
   ['EACCES', /^listen/, 'Ports below 1024 need rights that this user does not have. Choose another port.']
 ];
 
@@ -105,6 +118,9 @@ function util () {
  * list has a bound, so that describing an error can not itself fail or flood the wire.
  */
 
+
+/** What to do about a value that is no Error, of which nobody knows where it was thrown. */
+const NO_ERROR = 'What was thrown is no Error, so there is no stack: write `throw new Error(…)`.';
 
 const MAX_TEXT = 65536;
 const MAX_DEPTH$2 = 8;
@@ -186,7 +202,7 @@ async function startError (thrown, configFile) {
  */
 function describeError (thrown) {
   const described = describe(thrown, 1, new Set());
-  const hint = isError(thrown) ? hintFor(thrown) : undefined;
+  const hint = isError(thrown) ? hintFor(thrown) : NO_ERROR;
   if (hint) described.hint = hint;
   return described
 }
@@ -448,6 +464,9 @@ function checkFile (path$1) {
   const stats = fs.statSync(path$1, { throwIfNoEntry: false });
   if (!stats) throw new ConfigError('JS_HOST_CONFIG_MISSING', `There is no config file ${path$1}.`, missingHint(path$1))
   if (stats.isDirectory()) throw new ConfigError('JS_HOST_CONFIG_DIRECTORY', `${path$1} is a directory, not a config file.`, directoryHint(path$1))
+  if (path.extname(path$1) === '.json') {
+    throw new ConfigError('JS_HOST_CONFIG_JSON', `${path$1} is JSON, which can not hold functions.`, 'Write the config in JavaScript, such as host.config.js.')
+  }
   if (/^\.[mc]?ts$/.test(path.extname(path$1)) && !readsTypeScript()) {
     throw new ConfigError('JS_HOST_TYPESCRIPT', `This Node (${process.version}) can not read TypeScript: ${path$1}.`,
       'Node 22.18 and later read it by themselves. Use a newer Node, or write the config in JavaScript.')
@@ -573,11 +592,16 @@ function copyListed (functions, listed, file) {
  * @param {string} file
  */
 function nothingExported (exported, file) {
-  const alone = typeof exported.default === 'function';
+  exported.default;
   return new ConfigError('JS_HOST_CONFIG_EMPTY', `Config file does not export an object with functions. "${file}"`,
-    alone
-      ? 'It exports one function without a name that Python could call. Write module.exports = { functions: { name: … } }, or `export function name (data) { … }`.'
-      : 'Write module.exports = { functions: { … } }, or `export function name (data) { … }`.')
+    `It exports ${described(exported.default)}. Write module.exports = { functions: { name: … } }, or \`export function name (data) { … }\`.`)
+}
+
+/** What a config exports in place of an object with functions. @param {any} main */
+function described (main) {
+  if (typeof main === 'function') return 'one function without a name that Python could call'
+  if (typeof main?.then === 'function') return 'a promise, which nobody awaits'
+  return main === undefined || (isObject(main) && Object.keys(main).length === 0) ? 'nothing' : shown(main)
 }
 
 /**
@@ -1195,6 +1219,51 @@ function kindOf (value) {
   return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
+/**
+ * Which name was probably meant.
+ */
+
+/** With longer names, or more of them, the answer would take too long: every call waits for it. */
+const MOST_NAMES = 200;
+const MOST_LETTERS = 100;
+
+/**
+ * The known name that is most like `name`: one that differs in its case or its dashes only, or in few letters.
+ * @param {string} name
+ * @param {string[]} known
+ * @returns {string | undefined}
+ */
+function nearest (name, known) {
+  const wanted = plain(name);
+  if (wanted === '' || wanted.length > MOST_LETTERS) return undefined
+  const few = wanted.length < 3 ? 0 : Math.max(1, Math.floor(wanted.length / 3));
+  const alike = known.slice(0, MOST_NAMES).filter((one) => Math.abs(plain(one).length - wanted.length) <= few);
+  const distances = alike.map((one) => ({ one, far: distance(wanted, plain(one)) }));
+  return distances.filter(({ far }) => far <= few).sort((a, b) => a.far - b.far)[0]?.one
+}
+
+/** helloWorld, hello-world and hello_world → helloworld. @param {string} name */
+function plain (name) {
+  return name.toLowerCase().replace(/[-_. ]/g, '')
+}
+
+/**
+ * How many letters to change, add or leave out (Levenshtein's distance).
+ * @param {string} a
+ * @param {string} b
+ */
+function distance (a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]
+}
+
 // The values that JSON can not say, as tags: objects whose only key is "$", such as {"$": ["date", 0]}.
 //
 // The slow path of values.mjs. Bytes, and a long text, travel as attachments after the JSON and are named by their number.
@@ -1211,6 +1280,8 @@ class ValueNotSupported extends TypeError {}
  * @typedef {{name: string, depth: number}} Place what an error calls the value, and how many steps of the path to leave out
  * @typedef {{callable: (n: number) => Function, iterator: (n: number) => object}} Program makes what stands for the program's own
  */
+
+const SPREAD = 'Spread it into an array: [...it].';
 
 /** Name of a kind of typed array on the wire -> its class. */
 const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
@@ -1284,8 +1355,8 @@ class Encoder {
    * @param {object} value @param {() => unknown} convert @returns {unknown}
    */
   within (value, convert) {
-    if (this.open.has(value)) this.refuse('a circular reference');
-    if (this.path.length >= MAX_DEPTH$1) throw new ValueNotSupported(`The ${this.place.name} is nested more than ${MAX_DEPTH$1} levels deep.`)
+    if (this.open.has(value)) this.refuse('a circular reference', 'Leave it out, or give only what is needed of the object.');
+    if (this.path.length >= MAX_DEPTH$1) throw new ValueNotSupported(`The ${this.place.name} is nested more than ${MAX_DEPTH$1} levels deep. Give something flatter, or its JSON as text.`)
     this.open.add(value);
     const converted = convert();
     this.open.delete(value);
@@ -1319,7 +1390,7 @@ class Encoder {
   /** @param {Date} value */
   date (value) {
     const milliseconds = value.getTime();
-    if (Number.isNaN(milliseconds)) this.refuse('an invalid Date');
+    if (Number.isNaN(milliseconds)) this.refuse('an invalid Date', 'Give null, or look where it was made: its text was no date.');
     return tag('date', milliseconds)
   }
 
@@ -1345,22 +1416,22 @@ class Encoder {
 
   /** @param {any} value */
   refuseStrange (value) {
-    if (types.isNativeError(value)) this.refuse('an Error: throw it, or pass its message');
-    if (typeof value.then === 'function') this.refuse('a promise: await it first');
-    if (types.isRegExp(value)) this.refuse('a RegExp');
-    if (types.isGeneratorObject(value)) this.refuse('a generator: spread it into an array, [...it]');
-    if (types.isMapIterator(value) || types.isSetIterator(value)) this.refuse('an iterator: spread it into an array, [...it]');
-    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream: read it to its end');
+    if (types.isNativeError(value)) this.refuse('an Error', 'Throw it, or give its message.');
+    if (typeof value.then === 'function') this.refuse('a promise', 'Await it first.');
+    if (types.isRegExp(value)) this.refuse('a RegExp', 'Give its `source`.');
+    if (types.isGeneratorObject(value)) this.refuse('a generator', SPREAD);
+    if (types.isMapIterator(value) || types.isSetIterator(value)) this.refuse('an iterator', SPREAD);
+    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream', 'Read it to its end first.');
     if (types.isWeakMap(value) || types.isWeakSet(value)) this.refuse('a weak collection');
-    if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive');
-    if (types.isProxy(value)) this.refuse('a Proxy');
+    if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive', 'Give its `valueOf()`.');
+    if (types.isProxy(value)) this.refuse('a Proxy', 'Give a copy, such as { ...it }.');
   }
 
-  /** @param {string} what @returns {never} */
-  refuse (what) {
+  /** @param {string} what @param {string} [instead] what to do @returns {never} */
+  refuse (what, instead = 'Give data in its place: text, numbers, arrays, plain objects or bytes.') {
     const { name, depth } = this.place;
     const where = this.path.slice(depth).map((step) => `[${JSON.stringify(step)}]`).join('');
-    throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python.`)
+    throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python. ${instead}`)
   }
 }
 
@@ -1657,8 +1728,19 @@ function readHello (bytes, start, end) {
 
 /** @param {string} name @param {string[]} known @returns {ErrorMessage} */
 function unknownFunction (name, known) {
-  const names = known.length > 0 ? `It has: ${known.join(', ')}.` : 'It exports none: write module.exports = { functions: { … } }, or `export function name (data) { … }`.';
-  return { type: 'unknown-function', name: 'UnknownFunction', message: `The config has no function named ${JSON.stringify(name)}. ${names}`, maybeExecuted: false }
+  const near = nearest(name, known);
+  const meant = near === undefined ? '' : `Did you mean ${JSON.stringify(near)}? `;
+  const message = `The config has no function named ${JSON.stringify(name)}. ${meant}${known.length > 0 ? listed(known) : NONE}`;
+  return { type: 'unknown-function', name: 'UnknownFunction', message, maybeExecuted: false }
+}
+
+const NONE = 'It exports none: write module.exports = { functions: { … } }, or `export function name (data) { … }`.';
+const MOST_LISTED = 30;
+
+/** @param {string[]} names */
+function listed (names) {
+  const more = names.length - MOST_LISTED;
+  return `It has: ${names.slice(0, MOST_LISTED).join(', ')}${more > 0 ? `, and ${more} more: \`js-host functions\` lists them` : ''}.`
 }
 
 /**
@@ -1678,7 +1760,7 @@ function timedOut (time, callbackStyle, inParts) {
 const GIVE_TIME = 'If it needs longer, give it a longer `timeout`.';
 /** So that it is no riddle where a call of one second is told of less. */
 const WAITING_COUNTS = 'The wait for a worker counts, too.';
-const CALL_BACK = 'It has two parameters, so only a call of its callback, `cb(null, result)`, is a result. ' +
+const CALL_BACK = 'It has two parameters or more, so only a call of its callback, `cb(null, result)`, is a result. ' +
   'If the second is meant to be the context, write `(data, context = null)`.';
 
 /** What is left of a timeout when its call arrives, as the caller wrote it. @param {number} time in ms */
