@@ -39,7 +39,8 @@ def test_an_error_is_a_command_error_without_a_traceback(site: Any) -> None:
     called = site.manage("js_host", "call", "brokn")
     assert (called.returncode, called.stdout) == (1, "")
     assert called.stderr == (
-        'CommandError: brokn: The config has no function named "brokn". It has: answer, render_cart, broken.\n'
+        'CommandError: brokn: The config has no function named "brokn". Did you mean "broken"? '
+        "It has: answer, render_cart, broken.\n"
     )
     assert "Traceback" in site.manage("js_host", "call", "brokn", "--traceback").stderr
 
