@@ -54,7 +54,7 @@ class Questions:
         if result is NO_MORE:
             return [HEADER.pack(0, self.id, END, 0, 0, question)]
         try:
-            text, attachments = encode(result, self.references)
+            text, attachments = encode(result, self.references, "answer")
         except Exception as error:
             return self.fault(question, error)
         body = [text] if attachments is None else rich_body(text, attachments)

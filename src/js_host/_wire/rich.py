@@ -52,14 +52,14 @@ class Attachments(list["Buffer"]):
         self.references = [] if references is None else references
 
 
-def encode(value: object, references: list[object] | None = None) -> tuple[bytes, Attachments]:
-    """The tagged JSON text of any value that can cross, and its attachments."""
-    encoder = _Encoder(Attachments(references))
+def encode(value: object, references: list[object] | None = None, name: str = "data") -> tuple[bytes, Attachments]:
+    """The tagged JSON text of any value that can cross, and its attachments. By its `name` errors speak of it."""
+    encoder = _Encoder(Attachments(references), name)
     try:
         tree = encoder.run(value)
         return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii"), encoder.attachments
     except RecursionError:
-        raise ValueNotSupported("The data is nested too deeply for what is left of Python's stack.") from None
+        raise ValueNotSupported(f"The {name} is nested too deeply for what is left of Python's stack.") from None
 
 
 def parse_exactly(text: Buffer) -> object:
@@ -76,10 +76,11 @@ class _Encoder:
     It does not recurse: Python allows too few calls within calls for MAX_DEPTH levels.
     """
 
-    __slots__ = ("_ids", "_open", "_path", "attachments")
+    __slots__ = ("_ids", "_name", "_open", "_path", "attachments")
 
-    def __init__(self, attachments: Attachments) -> None:
+    def __init__(self, attachments: Attachments, name: str) -> None:
         self.attachments = attachments
+        self._name = name
         self._path: list[str | int] = []
         #: The containers that are being converted: what is left to do of each, and where it goes.
         self._open: list[tuple[Iterator[tuple[Any, object]], Callable[[Any, Json], None]]] = []
@@ -132,7 +133,7 @@ class _Encoder:
 
     def _where(self) -> str:
         steps = "".join(f"[{step!r}]" for step in self._path[:MAX_STEPS])
-        return f"data{steps}{'…' if len(self._path) > MAX_STEPS else ''}"
+        return f"{self._name}{steps}{'…' if len(self._path) > MAX_STEPS else ''}"
 
     def _begin(self, pairs: Iterator[tuple[Any, object]], put: Callable[[Any, Json], None]) -> None:
         if len(self._open) >= MAX_DEPTH:

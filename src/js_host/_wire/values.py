@@ -43,18 +43,18 @@ _SCALARS = frozenset({int, bool, type(None), float})
 _number = count()
 
 
-def encode(value: object, references: list[object] | None = None) -> Encoded:
+def encode(value: object, references: list[object] | None = None, name: str = "data") -> Encoded:
     """The JSON text of a value, and its attachments: None unless the text has tags.
 
     Callables and iterators in it cross as their place in `references`, by default those of the attachments.
-    Raises ValueNotSupported, naming the path, for what can not cross.
+    Raises ValueNotSupported, naming the path that begins with `name`, for what can not cross.
     """
     text = encode_plain(value)
     if text is not None:
         return text, None
     from . import rich  # most programs never need it, and it would cost every one its imports
 
-    return rich.encode(value, references)
+    return rich.encode(value, references, name)
 
 
 def _encode_at_first(value: object) -> bytes | None:
