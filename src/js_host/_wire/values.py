@@ -60,8 +60,8 @@ def encode(value: object, references: list[object] | None = None) -> Encoded:
 def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
-            return bare_json.dumps(value).encode()
-        except (ValueError, RecursionError):  # no number or character of JSON's, or too little of the stack is left
+            return bare_json.dumps(value)
+        except (ValueError, RecursionError):  # no number of JSON's, or too little of the stack is left
             pass
     load_quick()
     return encode_plain(value)
