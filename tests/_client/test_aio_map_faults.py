@@ -19,7 +19,7 @@ from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
 from js_host._client.window import MOST_BYTES
 from js_host._wire import results
-from js_host.exceptions import ConnectionError, FunctionTimeout, JSHostError, ProcessError, WorkerDied
+from js_host.exceptions import ConnectionError, FunctionTimeout, JSHostError, PayloadTooLarge, ProcessError, WorkerDied
 
 
 @contextmanager
@@ -123,6 +123,33 @@ def test_a_worker_is_given_no_more_bytes_than_a_window_may_have(evil: Any) -> No
         return given
 
     assert asyncio.run(main()) == 2
+
+
+def test_a_row_that_is_too_large_has_failed_also_where_numbers_come_again(evil: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet(limit=100)
+        client.read()  # which is never answered
+        client.answer(client.read()[1], 2)
+
+    server = evil(play)
+
+    async def main() -> list[Any]:
+        pool = pool_of_this_loop(server.pool)
+        assert isinstance(pool, AsyncPool)
+        first = asyncio.ensure_future(pool.call(b"f", 1, None, results.value))
+        async with asyncio.timeout(10):
+            while not server.calls:
+                await asyncio.sleep(0.001)
+        [lane] = pool.lanes_for(None)
+        assert lane.connection is not None
+        lane.connection._id -= 1  # as after four thousand million calls
+        found = [result async for result in over(server.pool, ["x" * 200, 2])]
+        first.cancel()
+        return found
+
+    too_large, answer = asyncio.run(main())
+    assert isinstance(too_large, PayloadTooLarge)
+    assert answer == 2
 
 
 @pytest.mark.parametrize("when", ["connecting", "waiting"])
@@ -249,6 +276,27 @@ def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(
 
     with over_all([evil(play), evil(obey)]) as pool:
         assert False not in collect(pool, rows(), window=2, ordered=False)
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_rows_for_a_worker_that_has_left_while_nobody_looked_are_given_to_its_successor(evil: Any, tcp: bool) -> None:
+    leave = threading.Event()
+
+    def play(client: Any) -> None:
+        client.greet()
+        client.answer(client.read()[1], client.number)
+        while client.number > 1 or not leave.wait(10):
+            client.answer(client.read()[1], client.number)
+
+    server = evil(play, tcp=tcp)
+
+    async def main() -> list[Any]:
+        assert await anext(over(server.pool, [0])) == 1
+        leave.set()
+        time.sleep(0.1)  # the loop is held up, and does not hear of the end
+        return [result async for result in over(server.pool, range(3))]
+
+    assert asyncio.run(main()) == [2, 2, 2]
 
 
 def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:
