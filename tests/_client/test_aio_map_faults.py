@@ -71,6 +71,29 @@ def test_rows_that_stop_the_host_as_they_are_taken_end_the_map(evil: Any) -> Non
         collect(server.pool, rows())
 
 
+def test_rows_that_close_the_map_as_they_are_taken_are_not_sent(evil: Any) -> None:
+    server = evil(obey)
+
+    async def main() -> list[object]:
+        taken = []
+
+        def rows() -> Iterator[int]:
+            for number in range(9):
+                taken.append(number)
+                if number == 2:
+                    answers.close()
+                yield number
+
+        answers = over(server.pool, rows())
+        assert [answer async for answer in answers] == []
+        call = pool_of_this_loop(server.pool).call(b"f", "the only call", 5.0, results.value)
+        assert await call == 1
+        assert len(server.calls) == 1
+        return taken
+
+    assert asyncio.run(main()) == [0, 1, 2]
+
+
 def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:
     server = evil(obey)
 

@@ -277,7 +277,7 @@ class AsyncMap:
             else:
                 rows.append(row)
                 size += row.size
-        if not connection.is_open:  # whoever gave the rows has stopped the host meanwhile
+        if self._is_closed or not connection.is_open:  # by whoever gave the rows, meanwhile
             self.again.extend(rows)
             self.wake()
         elif rows:
