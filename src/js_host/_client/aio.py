@@ -164,7 +164,7 @@ class AsyncConnection:
         """Nobody waits for the call any more: it ends in JavaScript too."""
         if self.loop.is_closed():
             self.close()
-        elif self.loop.is_running() and _get_running_loop() is not self.loop:  # an abandoned map is collected anywhere
+        elif self.loop.is_running() and _get_running_loop() is not self.loop:  # a stream is collected anywhere
             self.loop.call_soon_threadsafe(self.cancel, call)
         elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))

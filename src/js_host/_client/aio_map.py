@@ -204,6 +204,11 @@ class AsyncMap:
                 if isinstance(call, Row) and call._map is self:
                     connection.cancel(call)
 
+    def close_from_anywhere(self) -> None:
+        """The same from any thread, as long as there is the loop: what nobody holds any more is collected anywhere."""
+        if not self._pool.loop.is_closed():
+            self._pool.do_from_anywhere(self.close)
+
     # What becomes of rows that have no result, or not from where they were sent.
 
     def come_back(self, row: Row, way: Way, error: JSHostError) -> None:
