@@ -71,6 +71,13 @@ def test_rows_that_stop_the_host_as_they_are_taken_end_the_map(evil: Any) -> Non
         collect(server.pool, rows())
 
 
+def test_where_there_are_no_workers_the_map_says_so() -> None:
+    pool = Pool([])  # as that of a managed host that is stopped before it was reached
+    pool.close()
+    with pytest.raises(ConnectionError, match="no workers"):
+        collect(pool, [1])
+
+
 def test_rows_that_close_the_map_as_they_are_taken_are_not_sent(evil: Any) -> None:
     server = evil(obey)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from copy import copy
 from math import inf
 from time import monotonic
 
@@ -312,12 +313,11 @@ class AsyncMap:
 
     async def _find_workers(self) -> None:
         """The host may be elsewhere now. Raises what is wrong if it is not, as soon as nobody owes an answer."""
-        assert self._unreachable is not None
         lanes = self._pool.lanes_for(None)
         try:
             await self._pool.hold()
             if self._pool.lanes_for(None) is lanes:
-                raise self._unreachable
+                raise self._unreachable or ConnectionError("The host has no workers.")
         except JSHostError:
             if not self._is_owed:
                 raise
@@ -354,7 +354,7 @@ class AsyncMap:
             turns = [turn for turn, _, other, _ in self.lost if other == pid]
             self.lost = [each for each in self.lost if each[2] != pid]
             for turn in turns:
-                self.done[turn] = Failed(type(reason)(str(reason), maybe_executed=reason.maybe_executed))
+                self.done[turn] = Failed(copy(reason))
 
 
 def _size(body: Buffer, attachments: Sequence[Buffer]) -> int:
