@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
+from js_host._client.aio import _connections
 from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
 from js_host._client.aio_results import AsyncResults
 from js_host._client.aio_rows import RowSource
@@ -19,7 +22,7 @@ from js_host._client.job import Job
 from js_host._client.pool import Lane, Pool
 from js_host._client.window import MOST_BYTES
 from js_host._wire import results
-from js_host.exceptions import ConnectionError, FunctionTimeout, JSHostError, PayloadTooLarge, ProcessError, WorkerDied
+from js_host.exceptions import ConnectionError, FunctionTimeout, JSHostError, ProcessError, WorkerDied
 
 
 @contextmanager
@@ -155,33 +158,6 @@ def test_a_worker_is_given_no_more_bytes_than_a_window_may_have(evil: Any) -> No
     assert asyncio.run(main()) == 2
 
 
-def test_a_row_that_is_too_large_has_failed_also_where_numbers_come_again(evil: Any) -> None:
-    def play(client: Any) -> None:
-        client.greet(limit=100)
-        client.read()  # which is never answered
-        client.answer(client.read()[1], 2)
-
-    server = evil(play)
-
-    async def main() -> list[Any]:
-        pool = pool_of_this_loop(server.pool)
-        assert isinstance(pool, AsyncPool)
-        first = asyncio.ensure_future(pool.call(b"f", 1, None, results.value))
-        async with asyncio.timeout(10):
-            while not server.calls:
-                await asyncio.sleep(0.001)
-        [lane] = pool.lanes_for(None)
-        assert lane.connection is not None
-        lane.connection._id -= 1  # as after four thousand million calls
-        found = [result async for result in over(server.pool, ["x" * 200, 2])]
-        first.cancel()
-        return found
-
-    too_large, answer = asyncio.run(main())
-    assert isinstance(too_large, PayloadTooLarge)
-    assert answer == 2
-
-
 @pytest.mark.parametrize("when", ["connecting", "waiting"])
 def test_whoever_waits_for_a_result_is_told_that_the_map_was_closed(evil: Any, when: str) -> None:
     def play(client: Any) -> None:
@@ -267,21 +243,34 @@ def test_a_row_that_many_workers_refuse_as_they_leave_is_given_to_their_successo
         assert collect(pool, range(1), window=1) == [2]
 
 
+@pytest.mark.parametrize("alone", [0, 2])
 def test_a_worker_that_refuses_rows_before_it_has_closed_its_door_has_time_to_close_it(
-    evil: Any, stopping: Any
+    evil: Any, stopping: Any, alone: int
 ) -> None:
     began = time.monotonic()
+    refused = [threading.Event() for _ in range(9)]
+    refused[0].set()
 
     def play(client: Any) -> None:
+        refused[client.number - 1].wait(10)
         client.greet()
-        while True:
+        for number in itertools.count(1):
             id = client.read()[1]
-            is_closed = time.monotonic() > began + 0.1
-            client.send(b"" if is_closed else stopping(id))
-            if is_closed:
+            if time.monotonic() > began + 0.1:
                 client.answer(id, "of the successor")
+                continue
+            client.send(stopping(id))
+            if number == 3:
+                refused[client.number].set()
+            if number == 1 and client.number <= alone:  # the map may come again before it hears of the others
+                come_again_by(time.monotonic() + 0.02, client.number)
 
-    assert collect(evil(play).pool, range(3)) == ["of the successor"] * 3
+    def come_again_by(end: float, number: int) -> None:
+        while server.connections == number and time.monotonic() < end:
+            time.sleep(0.001)
+
+    server = evil(play)
+    assert collect(server.pool, range(3)) == ["of the successor"] * 3
 
 
 def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(evil: Any, bye: Any) -> None:
@@ -327,6 +316,27 @@ def test_rows_for_a_worker_that_has_left_while_nobody_looked_are_given_to_its_su
         return [result async for result in over(server.pool, range(3))]
 
     assert asyncio.run(main()) == [2, 2, 2]
+
+
+def test_the_connections_to_workers_that_have_left_do_not_stay_with_a_map(evil: Any, bye: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        for _ in range(16):
+            client.answer(client.read()[1], client.number)
+        client.send(bye("draining"))
+
+    server = evil(play)
+
+    async def main() -> int:
+        before = len(_connections)
+        answers = over(server.pool, itertools.count())
+        async for _ in answers:
+            if server.connections > 20:
+                break
+        gc.collect()
+        return len(_connections) - before
+
+    assert asyncio.run(main()) < 5
 
 
 def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:

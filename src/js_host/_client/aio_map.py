@@ -134,7 +134,7 @@ class AsyncMap:
         self.again: deque[Row] = deque()
         #: The turns of rows whose worker was lost, where, its process id, and with what error.
         self.lost: list[tuple[int, AsyncLane, int, JSHostError]] = []
-        #: The connections that carried rows.
+        #: The connections that carry rows, or did.
         self.used: set[AsyncConnection] = set()
         self._ways: dict[AsyncLane, Way] = {}
         #: How often in a row a worker was asked in vain, by the ways there.
@@ -158,7 +158,7 @@ class AsyncMap:
             ready = self._turns.take()
             if ready:
                 self._ahead -= len(ready)
-                self._warn()
+                self._look_at_connections()
                 return ready
             if self._rows.ended and not self._ahead:
                 if self._rows.error is not None:
@@ -178,10 +178,13 @@ class AsyncMap:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _warn(self) -> None:
-        for connection in self.used:
+    def _look_at_connections(self) -> None:
+        """Warn of what came in for the program, and let go of those that are closed: an endless map sees many."""
+        for connection in tuple(self.used):
             if connection.warnings:
                 warn_of(connection.warnings)
+            if connection.is_closed:
+                self.used.remove(connection)
 
     async def _wait(self) -> None:
         if self._has_come:
