@@ -219,7 +219,8 @@ class AsyncMap:
         """It did not run there."""
         self.again.append(row)
         self._unreachable = error
-        if way.was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
+        was_in_vain = way.does_nothing and not way.calls
+        if was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
             self._failures[way.lane] += 1
         self.wake()
 
@@ -340,7 +341,8 @@ class AsyncMap:
     async def _open(self, way: Way) -> None:
         try:
             if isinstance(self._unreachable, Stopping):
-                await asyncio.sleep(PAUSE * self._failures[way.lane])
+                is_next = way.does_nothing and way.calls > 0  # the first rows are back, and the others are on their way
+                await asyncio.sleep(PAUSE * (self._failures[way.lane] + is_next))
             if not (await self._pool.open(way.lane)).is_open:
                 raise NotSent("The worker left before a row was sent.")
         except Exception as error:
