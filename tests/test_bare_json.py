@@ -33,7 +33,17 @@ def test_this_python_has_the_c_half() -> None:
 
 @given(TREES)
 def test_a_text_is_what_json_makes_of_the_value(value: Any) -> None:
-    assert bare_json.dumps(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    assert bare_json.dumps(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@pytest.mark.usefixtures("half")
+def test_lone_surrogates_are_escaped_since_utf8_has_none() -> None:
+    assert bare_json.dumps({"\ud800": "ü\udcffx"}) == '{"\\ud800":"ü\\udcffx"}'.encode()
+
+
+@given(st.recursive(st.text(st.characters()), st.lists))
+def test_any_text_comes_back_as_it_was(value: Any) -> None:
+    assert bare_json.loads(bare_json.dumps(value)) == json.loads(json.dumps(value))
 
 
 @given(TREES, st.sampled_from([None, 1]), st.booleans())

@@ -120,20 +120,20 @@ class Client:
 
 
 class Evil:
-    """A server on a Unix socket. `play` is called with each connection, and closes it by returning."""
+    """A server on a Unix socket, or on TCP. `play` is called with each connection, and closes it by returning."""
 
-    def __init__(self, path: str, play: Callable[[Client], None]) -> None:
+    def __init__(self, path: str, play: Callable[[Client], None], *, tcp: bool) -> None:
         self.path = path
         self.play = play
         #: The body of every call that came in.
         self.calls: list[bytes] = []
         self.connections = 0
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
+        self._listener = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
+        self._listener.bind(("127.0.0.1", 0) if tcp else path)
         self._listener.listen()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-        self.pool = Pool([Lane(Address.unix(path))])
+        self.pool = Pool([Lane(Address(self._listener.family, self._listener.getsockname(), path))])
 
     def call(self, value: object = None, timeout: float | None = 5.0) -> object:
         """Call through the pool."""
@@ -168,12 +168,12 @@ class Evil:
 
 
 @pytest.fixture
-def evil(nothing_left: Any) -> Iterator[Callable[[Callable[[Client], None]], Evil]]:
+def evil(nothing_left: Any) -> Iterator[Callable[..., Evil]]:
     """Make evil servers."""
     made: list[Evil] = []
 
-    def make(play: Callable[[Client], None]) -> Evil:
-        made.append(Evil(str(nothing_left.directory / f"evil{len(made)}.sock"), play))
+    def make(play: Callable[[Client], None], *, tcp: bool = False) -> Evil:
+        made.append(Evil(str(nothing_left.directory / f"evil{len(made)}.sock"), play, tcp=tcp))
         return made[-1]
 
     yield make

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from js_host._client.aio_calls import AsyncCall
 from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
 from js_host._client.channel import GRACE
 from js_host._wire import results
@@ -283,6 +284,31 @@ def test_a_connection_that_was_closed_while_idle_is_replaced_in_silence(evil: An
 
     talk(server, main)
     assert len(server.calls) == 5
+
+
+def test_calls_sent_together_get_other_numbers_than_one_under_way_also_where_they_come_again(evil: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet(limit=100)
+        client.read()  # which is never answered
+        client.answer(client.read()[1], "the answer")
+
+    async def main(call: Call) -> Any:
+        first = asyncio.ensure_future(call())
+        while not server.calls:
+            await asyncio.sleep(0.001)
+        loop = asyncio.get_running_loop()
+        [lane] = call.pool.lanes_for(None)  # type: ignore[attr-defined]
+        calls = [AsyncCall(loop, b"f", text, None, 5.0, results.value) for text in (b"1" * 200, b"2")]
+        lane.connection._id -= 1  # as after four thousand million calls
+        lane.connection.begin_all(calls)
+        outcomes = await asyncio.gather(*(each.future for each in calls), return_exceptions=True)
+        first.cancel()
+        return outcomes
+
+    server = evil(play)
+    too_large, answer = talk(server, main)
+    assert isinstance(too_large, PayloadTooLarge)
+    assert answer == "the answer"
 
 
 def test_data_and_answers_over_the_limit_are_refused(evil: Any, frame: Any) -> None:

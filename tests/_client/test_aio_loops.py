@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -68,9 +68,10 @@ def test_a_loop_that_is_closed_without_a_word_is_forgotten_by_the_next_one(host:
     assert sockets() == before
 
 
+@pytest.mark.parametrize("where", ["in another loop", "without a loop"])
 @pytest.mark.parametrize("kind", ["map", "stream"])
-def test_what_is_collected_in_another_loop_ends_in_its_own(
-    host: JSHost, kind: str, monkeypatch: pytest.MonkeyPatch
+def test_what_is_collected_elsewhere_ends_in_its_own_loop(
+    host: JSHost, kind: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[Any] = []
     begun, ended = threading.Event(), threading.Event()
@@ -82,25 +83,43 @@ def test_what_is_collected_in_another_loop_ends_in_its_own(
         finish(connection, call)
         ended.set()
 
+    async def rows() -> AsyncIterator[int]:
+        yield 1
+        while True:
+            yield 60_000
+
     async def begin() -> None:
         if kind == "map":
-            held.append(AsyncFunction[Any]("later", host).map([1, 60_000]))
+            held.append(AsyncFunction[Any]("later", host).map(rows()))
         else:
             held.append(AsyncFunction[Any]("gen", host).stream(10**9))
         await anext(held[0])
         monkeypatch.setattr(AsyncConnection, "finish", observed)
         begun.set()
         await asyncio.to_thread(ended.wait, 10)
+        async with asyncio.timeout(10):
+            while len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0.001)
 
     async def collect() -> None:
         held.clear()
 
-    thread = threading.Thread(target=asyncio.run, args=(begin(),))
+    def run() -> None:
+        try:
+            asyncio.run(begin(), debug=True)
+        except TimeoutError:
+            threads.clear()
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert begun.wait(10)
-    asyncio.run(collect())
-    thread.join(20)
-    assert threads[0] == thread.ident
+    if where == "in another loop":
+        asyncio.run(collect())
+    else:
+        held.clear()
+    thread.join(30)
+    assert threads, "nothing has ended, or a task has not"
+    assert set(threads) == {thread.ident}
 
 
 def test_a_loop_that_is_closed_with_a_call_in_flight_makes_no_noise(host: JSHost) -> None:

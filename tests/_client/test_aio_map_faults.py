@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
+from js_host._client.aio import _connections
 from js_host._client.aio_pool import AsyncPool, pool_of_this_loop
 from js_host._client.aio_results import AsyncResults
 from js_host._client.aio_rows import RowSource
@@ -69,6 +72,36 @@ def test_rows_that_stop_the_host_as_they_are_taken_end_the_map(evil: Any) -> Non
 
     with pytest.raises(ConnectionError, match="was stopped"):
         collect(server.pool, rows())
+
+
+def test_where_there_are_no_workers_the_map_says_so() -> None:
+    pool = Pool([])  # as that of a managed host that is stopped before it was reached
+    pool.close()
+    with pytest.raises(ConnectionError, match="no workers"):
+        collect(pool, [1])
+
+
+def test_rows_that_close_the_map_as_they_are_taken_are_not_sent(evil: Any) -> None:
+    server = evil(obey)
+
+    async def main() -> list[object]:
+        taken = []
+
+        def rows() -> Iterator[int]:
+            for number in range(9):
+                taken.append(number)
+                if number == 2:
+                    answers.close()
+                yield number
+
+        answers = over(server.pool, rows())
+        assert [answer async for answer in answers] == []
+        call = pool_of_this_loop(server.pool).call(b"f", "the only call", 5.0, results.value)
+        assert await call == 1
+        assert len(server.calls) == 1
+        return taken
+
+    assert asyncio.run(main()) == [0, 1, 2]
 
 
 def test_the_end_of_the_rows_needs_no_worker(evil: Any) -> None:
@@ -210,21 +243,34 @@ def test_a_row_that_many_workers_refuse_as_they_leave_is_given_to_their_successo
         assert collect(pool, range(1), window=1) == [2]
 
 
+@pytest.mark.parametrize("alone", [0, 2])
 def test_a_worker_that_refuses_rows_before_it_has_closed_its_door_has_time_to_close_it(
-    evil: Any, stopping: Any
+    evil: Any, stopping: Any, alone: int
 ) -> None:
     began = time.monotonic()
+    refused = [threading.Event() for _ in range(9)]
+    refused[0].set()
 
     def play(client: Any) -> None:
+        refused[client.number - 1].wait(10)
         client.greet()
-        while True:
+        for number in itertools.count(1):
             id = client.read()[1]
-            is_closed = time.monotonic() > began + 0.1
-            client.send(b"" if is_closed else stopping(id))
-            if is_closed:
+            if time.monotonic() > began + 0.1:
                 client.answer(id, "of the successor")
+                continue
+            client.send(stopping(id))
+            if number == 3:
+                refused[client.number].set()
+            if number == 1 and client.number <= alone:  # the map may come again before it hears of the others
+                come_again_by(time.monotonic() + 0.02, client.number)
 
-    assert collect(evil(play).pool, range(3)) == ["of the successor"] * 3
+    def come_again_by(end: float, number: int) -> None:
+        while server.connections == number and time.monotonic() < end:
+            time.sleep(0.001)
+
+    server = evil(play)
+    assert collect(server.pool, range(3)) == ["of the successor"] * 3
 
 
 def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(evil: Any, bye: Any) -> None:
@@ -249,6 +295,48 @@ def test_a_worker_that_takes_over_does_not_wait_for_the_rows_of_its_predecessor(
 
     with over_all([evil(play), evil(obey)]) as pool:
         assert False not in collect(pool, rows(), window=2, ordered=False)
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_rows_for_a_worker_that_has_left_while_nobody_looked_are_given_to_its_successor(evil: Any, tcp: bool) -> None:
+    leave = threading.Event()
+
+    def play(client: Any) -> None:
+        client.greet()
+        client.answer(client.read()[1], client.number)
+        while client.number > 1 or not leave.wait(10):
+            client.answer(client.read()[1], client.number)
+
+    server = evil(play, tcp=tcp)
+
+    async def main() -> list[Any]:
+        assert await anext(over(server.pool, [0])) == 1
+        leave.set()
+        time.sleep(0.1)  # the loop is held up, and does not hear of the end
+        return [result async for result in over(server.pool, range(3))]
+
+    assert asyncio.run(main()) == [2, 2, 2]
+
+
+def test_the_connections_to_workers_that_have_left_do_not_stay_with_a_map(evil: Any, bye: Any) -> None:
+    def play(client: Any) -> None:
+        client.greet()
+        for _ in range(16):
+            client.answer(client.read()[1], client.number)
+        client.send(bye("draining"))
+
+    server = evil(play)
+
+    async def main() -> int:
+        before = len(_connections)
+        answers = over(server.pool, itertools.count())
+        async for _ in answers:
+            if server.connections > 20:
+                break
+        gc.collect()
+        return len(_connections) - before
+
+    assert asyncio.run(main()) < 5
 
 
 def test_what_one_worker_refuses_for_ever_ends_with_the_reason(evil: Any, stopping: Any) -> None:

@@ -57,3 +57,12 @@ def test_it_holds_while_one_writing_end_is_open() -> None:
         assert process.poll() is None
         os.close(other)
         assert process.wait(5) == -9
+
+
+def test_a_process_that_has_ended_and_was_collected_needs_none() -> None:
+    reading, writing = make_leash()
+    with start("print(flush=True)", reading) as process:
+        process.wait(5)
+    tie(reading, process.pid)
+    os.close(reading)
+    os.close(writing)

@@ -62,6 +62,7 @@ def test_the_hello_of_a_client_is_a_frame_of_version_one() -> None:
     assert (found.kind, found.id) == (frames.HELLO, 0)
     assert json.loads(bytes(found.body))["protocol"] == 1
     assert json.loads(bytes(found.body))["token"] == "secret"
+    assert rb'"token":"\udcff"' in messages.hello_frame("\udcff"), "a byte of the environment that is no UTF-8"
 
 
 def test_a_hello_is_read() -> None:
@@ -371,9 +372,11 @@ def test_a_goodbye_that_lacks_its_reason_is_told_by_the_name_of_that() -> None:
         messages.read_log(b"{}")
 
 
-@pytest.mark.parametrize("character", ["x", "\0", "ö", "😀"])
+@pytest.mark.parametrize("character", ["x", "\0", "ö", "😀", "\ud800"])
 def test_what_the_program_raised_is_told_within_the_limit(character: str) -> None:
     for length in (100, 1000, 3000, 100_000):
         frame = messages.fault_frame(1, 2, ValueError(character * length), 20_000)
         assert len(frame) <= 20_000 + frames.HEADER_SIZE
-        assert json.loads(frame[frames.HEADER_SIZE :])["name"] == "ValueError"
+        says = json.loads(frame[frames.HEADER_SIZE :])
+        assert says["name"] == "ValueError"
+        assert says["message"] == (character * length)[: len(says["message"])]

@@ -254,6 +254,17 @@ def test_a_broken_config_is_mended_by_the_next_save(live: Any) -> None:
 
 
 @OLD_CODE_MAY_WARN
+def test_so_is_one_whose_error_is_no_text_that_utf8_has(live: Any) -> None:
+    host = live()
+    host.settle()
+    host.write("throw new Error('no \\ud800 text')")
+    host.wait_for_failure("text")
+    assert host.call() == 1
+    host.save(2)
+    host.wait_for(2)
+
+
+@OLD_CODE_MAY_WARN
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_broken_file_that_was_never_loaded_is_noticed_when_it_is_mended(workers: int, live: Any) -> None:
     host = live(workers=workers)

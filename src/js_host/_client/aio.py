@@ -21,6 +21,7 @@ from ..utils.sockets import NO_SIGPIPE
 from .aio_calls import Pending, closed, lost, unsent
 from .aio_turning import Turning
 from .channel import GRACE, MAX_HELLO
+from .lane import CHECK_AFTER
 from .outgoing import grouped
 from .sync import SMALL
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from ..exceptions import JSHostError
 
 __all__ = ["AsyncConnection"]
-
-#: A TCP connection that was idle for longer than this is looked at before it is used, in seconds.
-CHECK_AFTER = 0.001
 
 #: So many reads are done in a row, as long as much comes, before others of the loop have their turn: among them whoever
 #: takes what was read. A worker that has to wait for the credit of all parts of a stream stands still.
@@ -107,15 +105,12 @@ class AsyncConnection:
 
     def begin(self, call: Pending) -> None:
         """Send a call, and tell it what comes in for it, until it is finished. Raises PayloadTooLarge."""
+        if self._is_tcp and self._refuses((call,)):
+            return
         self._id = id = self._id % MAX_ID + 1
         while id in self.pending:
             self._id = id = id % MAX_ID + 1
         parts = call.parts(id, self.hello.limit)
-        if self._is_tcp and not self.pending and monotonic() - self.last_read > CHECK_AFTER:
-            self._on_readable()  # TCP takes what is sent after the other end has closed, as if it arrived
-            if self.is_closed:
-                call.failed(unsent())
-                return
         call.id, call.end = id, maxsize
         self.pending[id] = call
         if call.deadline < self._sweep_at:
@@ -128,12 +123,13 @@ class AsyncConnection:
 
     def begin_all(self, calls: Iterable[Pending]) -> None:
         """The same for many calls, which are sent together. One whose data is too large has failed."""
+        if self._is_tcp and self._refuses(calls):
+            return
         pending, limit, out = self.pending, self.hello.limit, self._out
         for call in calls:
             self._id = id = self._id % MAX_ID + 1
-            if id in pending:
-                self.begin(call)
-                continue
+            while id in pending:
+                self._id = id = id % MAX_ID + 1
             try:
                 parts = call.parts(id, limit)
             except PayloadTooLarge as error:
@@ -148,6 +144,14 @@ class AsyncConnection:
                 self._sweep_later(call.deadline)
         self._send_together(())
 
+    def _refuses(self, calls: Iterable[Pending]) -> bool:
+        """Whether the worker has closed while it was idle: TCP takes what is sent then, as if it arrived."""
+        if not self.pending and monotonic() - self.last_read > CHECK_AFTER:
+            self._on_readable()
+        for call in calls if self.is_closed else ():
+            call.failed(unsent())
+        return self.is_closed
+
     def finish(self, call: Pending) -> None:
         """The call has ended."""
         del self.pending[call.id]
@@ -160,7 +164,7 @@ class AsyncConnection:
         """Nobody waits for the call any more: it ends in JavaScript too."""
         if self.loop.is_closed():
             self.close()
-        elif self.loop.is_running() and _get_running_loop() is not self.loop:  # an abandoned map is collected anywhere
+        elif self.loop.is_running() and _get_running_loop() is not self.loop:  # a stream is collected anywhere
             self.loop.call_soon_threadsafe(self.cancel, call)
         elif self.pending.get(call.id) is call:
             self.send((_pack(0, call.id, CANCEL, 0, 0, 0),))
@@ -307,13 +311,12 @@ class AsyncConnection:
         if not count:
             self.close(lambda call: WorkerDied("The worker closed the connection before it answered."))
             return 0
+        frame, pending = None, self.pending
         if reader.is_large:
             buffer.release()  # while it is alive, a body that is complete would have to be copied
             frame = reader.received(count)
         else:
             reader.end += count
-            frame = None
-        pending = self.pending
         while True:
             if frame is not None:
                 self._on_frame(frame)
@@ -330,22 +333,19 @@ class AsyncConnection:
         call = self.pending.get(frame.id)
         if call is not None:
             call.received(self, frame)
-        elif frame.id == 0:
-            self._aside(frame)
-
-    def greeted(self, hello: Hello) -> None:
-        """The worker has said who it is."""
-        self.hello = hello
-        self._reader.limit = hello.limit
-
-    def _aside(self, frame: Frame) -> None:
-        """A frame that is of no call."""
-        if frame.kind == LOG:
+        elif frame.id:
+            pass  # nobody waits for it any more
+        elif frame.kind == LOG:
             self.warnings.append(read_log(frame.body))
         elif frame.kind == BYE:
             self._said_bye(read_bye(frame.body))
         else:
             raise UnexpectedResponse(f"A frame of an unknown kind came in: {frame.kind}.")
+
+    def greeted(self, hello: Hello) -> None:
+        """The worker has said who it is."""
+        self.hello = hello
+        self._reader.limit = hello.limit
 
     def _said_bye(self, bye: Bye) -> None:
         if bye.reason == "draining":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from copy import copy
 from math import inf
 from time import monotonic
 
@@ -133,7 +134,7 @@ class AsyncMap:
         self.again: deque[Row] = deque()
         #: The turns of rows whose worker was lost, where, its process id, and with what error.
         self.lost: list[tuple[int, AsyncLane, int, JSHostError]] = []
-        #: The connections that carried rows.
+        #: The connections that carry rows, or did.
         self.used: set[AsyncConnection] = set()
         self._ways: dict[AsyncLane, Way] = {}
         #: How often in a row a worker was asked in vain, by the ways there.
@@ -157,7 +158,7 @@ class AsyncMap:
             ready = self._turns.take()
             if ready:
                 self._ahead -= len(ready)
-                self._warn()
+                self._look_at_connections()
                 return ready
             if self._rows.ended and not self._ahead:
                 if self._rows.error is not None:
@@ -177,10 +178,13 @@ class AsyncMap:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
-    def _warn(self) -> None:
-        for connection in self.used:
+    def _look_at_connections(self) -> None:
+        """Warn of what came in for the program, and let go of those that are closed: an endless map sees many."""
+        for connection in tuple(self.used):
             if connection.warnings:
                 warn_of(connection.warnings)
+            if connection.is_closed:
+                self.used.remove(connection)
 
     async def _wait(self) -> None:
         if self._has_come:
@@ -204,13 +208,19 @@ class AsyncMap:
                 if isinstance(call, Row) and call._map is self:
                     connection.cancel(call)
 
+    def close_from_anywhere(self) -> None:
+        """The same from any thread, as long as there is the loop: what nobody holds any more is collected anywhere."""
+        if not self._pool.loop.is_closed():
+            self._pool.do_from_anywhere(self.close)
+
     # What becomes of rows that have no result, or not from where they were sent.
 
     def come_back(self, row: Row, way: Way, error: JSHostError) -> None:
         """It did not run there."""
         self.again.append(row)
         self._unreachable = error
-        if way.was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
+        was_in_vain = way.does_nothing and not way.calls
+        if was_in_vain and not self._ways[way.lane].has_answered:  # nor does its successor anything
             self._failures[way.lane] += 1
         self.wake()
 
@@ -277,7 +287,7 @@ class AsyncMap:
             else:
                 rows.append(row)
                 size += row.size
-        if not connection.is_open:  # whoever gave the rows has stopped the host meanwhile
+        if self._is_closed or not connection.is_open:  # by whoever gave the rows, meanwhile
             self.again.extend(rows)
             self.wake()
         elif rows:
@@ -307,12 +317,11 @@ class AsyncMap:
 
     async def _find_workers(self) -> None:
         """The host may be elsewhere now. Raises what is wrong if it is not, as soon as nobody owes an answer."""
-        assert self._unreachable is not None
         lanes = self._pool.lanes_for(None)
         try:
             await self._pool.hold()
             if self._pool.lanes_for(None) is lanes:
-                raise self._unreachable
+                raise self._unreachable or ConnectionError("The host has no workers.")
         except JSHostError:
             if not self._is_owed:
                 raise
@@ -332,7 +341,8 @@ class AsyncMap:
     async def _open(self, way: Way) -> None:
         try:
             if isinstance(self._unreachable, Stopping):
-                await asyncio.sleep(PAUSE * self._failures[way.lane])
+                is_next = way.does_nothing and way.calls > 0  # the first rows are back, and the others are on their way
+                await asyncio.sleep(PAUSE * (self._failures[way.lane] + is_next))
             if not (await self._pool.open(way.lane)).is_open:
                 raise NotSent("The worker left before a row was sent.")
         except Exception as error:
@@ -349,7 +359,7 @@ class AsyncMap:
             turns = [turn for turn, _, other, _ in self.lost if other == pid]
             self.lost = [each for each in self.lost if each[2] != pid]
             for turn in turns:
-                self.done[turn] = Failed(type(reason)(str(reason), maybe_executed=reason.maybe_executed))
+                self.done[turn] = Failed(copy(reason))
 
 
 def _size(body: Buffer, attachments: Sequence[Buffer]) -> int:

@@ -25,7 +25,7 @@ from .single_flight import SingleFlight
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import AsyncGenerator, Awaitable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from typing import TypeVar
 
     from .._wire.results import Decoder
@@ -127,7 +127,7 @@ class AsyncPool:
 
     def __init__(self, pool: Pool, loop: AbstractEventLoop) -> None:
         self._pool = pool
-        self._loop = loop
+        self.loop = loop
         self._holding = SingleFlight()
         self._of = pool.lanes
         self._lanes = [AsyncLane(lane, pool) for lane in pool.lanes]
@@ -143,7 +143,7 @@ class AsyncPool:
         cancelled ends in JavaScript too.
         """
         text, attachments = encode(value)
-        call = AsyncCall(self._loop, name, text, attachments, timeout, decode)
+        call = AsyncCall(self.loop, name, text, attachments, timeout, decode)
         if self._pool.gate is not None:
             return await self._call_in_turn(call, key)
         lane = self._choose(key)
@@ -155,7 +155,7 @@ class AsyncPool:
         try:
             return await call.future
         except (NotSent, Stopping):
-            call.renew(self._loop)
+            call.renew(self.loop)
         except WorkerDied as error:
             raise await lane.reason(connection.hello.pid, error) from None
         except BaseException:
@@ -169,7 +169,7 @@ class AsyncPool:
     async def _call_in_turn(self, call: AsyncCall, key: int | None) -> object:
         """The same as soon as a worker has room."""
         async with await self._passing(key, call.deadline) as place:
-            call.renew(self._loop)
+            call.renew(self.loop)
             with in_course_of(place.visit):
                 return await self._call_anew(call, place.worker)
 
@@ -228,7 +228,7 @@ class AsyncPool:
                 return await self._answer(lane, connection, call)
             except (NotSent, Stopping) as error:
                 reason = error
-                call.renew(self._loop)
+                call.renew(self.loop)
         assert reason is not None
         raise reason
 
@@ -315,13 +315,17 @@ class AsyncPool:
 
     def close_from_anywhere(self) -> None:
         """The same from any thread, also when the loop has ended."""
-        if self._loop.is_running() and self._loop is not _running_loop():
+        self.do_from_anywhere(self.close)
+
+    def do_from_anywhere(self, deed: Callable[[], None]) -> None:
+        """Have the loop do it, where it runs in another thread; else do it here and now."""
+        if self.loop.is_running() and self.loop is not _running_loop():
             try:
-                self._loop.call_soon_threadsafe(self.close)
+                self.loop.call_soon_threadsafe(deed)
                 return
             except RuntimeError:
                 pass  # it has just ended
-        self.close()
+        deed()
 
 
 async def _until_the_loop_ends(pool: weakref.ref[AsyncPool]) -> AsyncGenerator[None, None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import _get_running_loop
 from collections import deque
 
 from .aio_map import AsyncMap
@@ -115,5 +114,5 @@ class AsyncResults:
         self.close()
 
     def __del__(self) -> None:
-        if self._map is not None and _get_running_loop() is not None:
-            self.close()
+        if isinstance(self._map, AsyncMap):
+            self._map.close_from_anywhere()

@@ -46,7 +46,7 @@ class RowSource:
             row = next(self._iterator, NO_ROW)
         except Exception as error:
             row, self.error = NO_ROW, error
-        self.ended = row is NO_ROW
+        self.ended = self.ended or row is NO_ROW
         return row
 
     def _take_fed(self) -> object:

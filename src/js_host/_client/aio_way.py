@@ -53,9 +53,9 @@ class Way:
         return self.window.room(self.calls, self.size) if self.is_open else 0
 
     @property
-    def was_in_vain(self) -> bool:
-        """Whether all rows that the worker was given came back."""
-        return not (self.calls or self.answered or self.has_answered)
+    def does_nothing(self) -> bool:
+        """Whether the worker has answered none of the rows that it was given."""
+        return not (self.answered or self.has_answered)
 
     def settle(self, now: float) -> None:
         """Tell the window of the answers that have come. There are some."""

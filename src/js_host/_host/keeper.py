@@ -2,7 +2,7 @@
 
 It waits in one `poll` for control channels, output, deaths and the wishes of other threads, at most
 until the next deadline. Whatever it changes, it changes under the lock that is shared with the
-`Supervisor`; it neither logs nor imports while it holds it.
+`Supervisor`; it neither logs nor imports while it holds it, unless what a worker says is no JSON.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class WorkerWatch:
     def tell(self, message: dict[str, object]) -> None:
         """Send it a message. Never waits."""
         try:
-            self.process.control.send(bare_json.dumps(message).encode() + b"\n", NO_SIGPIPE)
+            self.process.control.send(bare_json.dumps(message) + b"\n", NO_SIGPIPE)
         except OSError:
             pass
 

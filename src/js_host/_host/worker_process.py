@@ -7,6 +7,7 @@ dispositions, and an empty signal mask, whatever those of this thread are.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` would import `enum` for the names of them all
 import _socket
 import fcntl
 import os
@@ -29,9 +30,7 @@ CONTROL, PRIVATE, CONNECTION, LEASH, FIRST_SHARED = 3, 4, 5, 6, 7
 SOCKET_BUFFER = 1 << 20
 """A connection that is made here has larger buffers than one that a worker accepts: large messages cross faster."""
 
-# By number, as POSIX has them: HUP, INT, QUIT, PIPE, ALRM, TERM. `signal` would import `enum` for their names.
-SIGNALS_RESET = (1, 2, 3, 13, 14, 15)
-SIGKILL = 9
+SIGNALS_RESET = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGPIPE, _signal.SIGALRM, _signal.SIGTERM)
 
 LAST_WAIT = 5.0
 """Seconds to wait for processes that were killed. SIGKILL can not be refused, only delayed by the system."""
@@ -98,9 +97,9 @@ class WorkerProcess:
             return
         try:
             if self.pidfd >= 0:
-                _kill_by_pidfd(self.pidfd)
+                _signal.pidfd_send_signal(self.pidfd, _signal.SIGKILL)
             else:
-                os.kill(self.pid, SIGKILL)
+                os.kill(self.pid, _signal.SIGKILL)
         except ProcessLookupError:
             pass
 
@@ -242,12 +241,6 @@ def _open_pidfd(pid: int) -> int:
         return -1
 
 
-def _kill_by_pidfd(pidfd: int) -> None:
-    import signal
-
-    signal.pidfd_send_signal(pidfd, SIGKILL)
-
-
 def _is_zombie(pid: int) -> bool:
     """Whether it has ended and is not collected yet. False where that can not be asked (no waitid on macOS)."""
     try:
@@ -258,7 +251,7 @@ def _is_zombie(pid: int) -> bool:
 
 def _kill_group(pid: int) -> None:
     try:
-        os.killpg(pid, SIGKILL)
+        os.killpg(pid, _signal.SIGKILL)
     except OSError:
         pass
 

@@ -121,7 +121,7 @@ def hello_frame(token: str | None = None) -> bytes:
     hello = {"protocol": PROTOCOL, "version": __version__}
     if token is not None:
         hello["token"] = token
-    body = bare_json.dumps(hello).encode()
+    body = bare_json.dumps(hello)
     return pack(0, HELLO, 0, b"", 0, (body,)) + body
 
 
@@ -198,12 +198,11 @@ def fault_frame(id: int, question: int, error: BaseException, limit: int) -> byt
     import traceback  # late: most programs never need it
 
     stack = "".join(traceback.format_exception(error)).rstrip()
-    texts = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
-    says = {key: text.encode("utf-8", "replace").decode() for key, text in texts.items()}
-    body = bare_json.dumps(says).encode()
+    says = {"name": type(error).__name__, "message": _message_of(error), "stack": stack}
+    body = bare_json.dumps(says)
     if len(body) > limit:
         beginnings = {key: text[: limit // LARGEST_SHARE] for key, text in says.items()}
-        body = bare_json.dumps(beginnings).encode()
+        body = bare_json.dumps(beginnings)
     return HEADER.pack(len(body), id, FAULT, 0, 0, question) + body
 
 

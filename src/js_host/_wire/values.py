@@ -60,8 +60,8 @@ def encode(value: object, references: list[object] | None = None, name: str = "d
 def _encode_at_first(value: object) -> bytes | None:
     if next(_number) < FEW and _is_little(value):
         try:
-            return bare_json.dumps(value).encode()
-        except (ValueError, RecursionError):  # no number or character of JSON's, or too little of the stack is left
+            return bare_json.dumps(value)
+        except (ValueError, RecursionError):  # no number of JSON's, or too little of the stack is left
             pass
     load_quick()
     return encode_plain(value)
@@ -119,13 +119,11 @@ def _load_quick() -> None:
     global encode_plain, decode_quickly, refusals
     try:
         from . import quick
-    except Exception:  # an isolated sub-interpreter can not load it
-        decode_quickly = _decode_slowly
-        encode_plain = _leave_to_rich
-    else:
-        refusals = quick.REFUSALS
-        decode_quickly = quick.decode
-        encode_plain = quick.encode  # last: who sees it need not load the others
+
+        # The last one last: who sees it need not load the others.
+        refusals, decode_quickly, encode_plain = quick.REFUSALS, quick.decode, quick.encode
+    except Exception:  # an isolated sub-interpreter can not load it, and a finalizer that comes meanwhile finds half
+        decode_quickly, encode_plain = _decode_slowly, _leave_to_rich
 
 
 def _leave_to_rich(value: object) -> None:

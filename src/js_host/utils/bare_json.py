@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["dumps", "loads"]
 
 
-def dumps(value: object) -> str:
-    """The compact JSON text, not escaped, of a value of plain JSON. Raises ValueError for numbers that JSON has not."""
-    return "".join(_encode(value, 0)) if _encode else _dumps_of_json(value)
+def dumps(value: object) -> bytes:
+    """The compact JSON text of a value of plain JSON. Raises ValueError for numbers that JSON has not.
+
+    It is UTF-8 with nothing escaped but what must be, and lone surrogates: as names of files and texts of JavaScript
+    have them.
+    """
+    text = "".join(_encode(value, 0)) if _encode else _dumps_of_json(value)
+    return text.encode("utf-8", "backslashreplace")  # JSON and Python write a surrogate the same way
 
 
 def loads(text: str | bytes) -> Any:

@@ -26,10 +26,15 @@ def undisturbed(work: Callable[[], object]) -> None:
         finally:
             done.release()
 
-    if _starts(do):
+    if not _is_at_work() and _starts(do):
         done.acquire()
     else:
         _do(work)
+
+
+def _is_at_work() -> bool:
+    """Whether this thread does such work, and a finalizer that came in the middle of it wants more."""
+    return bool(_at_work._is_owned())  # type: ignore[attr-defined]
 
 
 def _starts(work: Callable[[], None]) -> bool:
