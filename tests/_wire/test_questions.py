@@ -128,7 +128,7 @@ def test_an_exception_crosses_with_its_name_its_message_and_its_traceback() -> N
     kind, id, question, _, text = parsed(questions.fault(5, error))
     says = json.loads(text)
     assert (kind, id, question) == (FAULT, 7, 5)
-    assert (says["name"], says["message"]) == ("LookupError", "no ? such row")
+    assert (says["name"], says["message"]) == ("LookupError", "no \ud800 such row")
     assert "test_questions.py" in says["stack"]
     assert questions.faults == {5: error}
 
