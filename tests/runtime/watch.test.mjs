@@ -119,8 +119,7 @@ test('only after a failed reload do files count that were never loaded', async (
   fs.writeFileSync(path('b.js'), '1')
   replace(path('a.js'), '2')
   assert.deepEqual(await told(2), [{ type: 'changed', files: [path('a.js')] }])
-  watch.lookFurther([], Date.now() + 60_000)
-  await watch.readAll()
+  await watch.lookFurther([], Date.now() + 60_000)
   fs.writeFileSync(path('b.js'), '2')
   assert.deepEqual((await told(3))[1], { type: 'changed', files: [path('b.js')] })
 })
@@ -130,6 +129,23 @@ test('what was mended since the failed reload began is told of at once', async (
   const since = Date.now()
   fs.writeFileSync(path('b.js'), '1')
   watch.lookFurther([], since)
+  assert.deepEqual(await told(2), [{ type: 'changed', files: [path('b.js')] }])
+})
+
+test('what is mended at the very moment when it is looked at is told of, too', async (t) => {
+  const { path, told, watch } = await watching(t, { 'a.js': '1' })
+  fs.writeFileSync(path('b.js'), '1')
+  await new Promise((resolve) => setTimeout(resolve, 30)) // longer ago than clocks may differ
+  const since = Date.now()
+  const { readFileSync } = fs
+  t.mock.method(fs, 'readFileSync', (file, ...options) => {
+    if (file === path('b.js')) {
+      fs.readFileSync = readFileSync
+      fs.writeFileSync(file, '2')
+    }
+    return readFileSync(file, ...options)
+  })
+  await watch.lookFurther([], since)
   assert.deepEqual(await told(2), [{ type: 'changed', files: [path('b.js')] }])
 })
 

@@ -168,12 +168,16 @@ export class Watch {
    * @param {string[]} files what the worker that failed has loaded from elsewhere
    * @param {number} since when it began, in ms since 1970
    */
-  lookFurther (files, since) {
+  async lookFurther (files, since) {
     this.looksFurther = true
-    for (const file of [...this.sourcesBelow(this.root), ...files]) {
-      if (this.known.has(file) || changedAt(file) + COARSE < since) this.add(file)
+    const others = [...this.sourcesBelow(this.root), ...files].filter((file) => !this.known.has(file))
+    for (const file of others) this.directories.watch(path.dirname(file))
+    let count = 0
+    for (const file of others) {
+      const code = codeOf(file)
+      if (changedAt(file) + COARSE < since) this.known.set(file, code) // looked at after it was read: so it was read as it was then
       else this.burst([file]) // it may have been mended while nobody looked
-      this.directories.watch(path.dirname(file))
+      if (++count % AT_ONCE === 0) await new Promise(setImmediate)
     }
   }
 
