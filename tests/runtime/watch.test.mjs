@@ -17,17 +17,13 @@ async function watching (t, files, { loadedAt = Date.now() + 1000, below = '' } 
   const root = join(top, below)
   const names = Object.keys(files).map((name) => join(top, name))
   const messages = []
-  const waiting = []
-  const tell = (message) => { messages.push(message); for (const look of waiting) look() }
   const loads = { root, files: () => new Map(names.map((name) => [name, loadedAt])), onLoad: () => {} }
-  const watch = new Watch(loads, tell)
+  const watch = new Watch(loads, (message) => messages.push(message))
   t.after(() => watch.close())
-  const told = (count) => new Promise((resolve) => {
-    const alive = setInterval(() => {}, 1000) // the watch itself keeps no process alive
-    t.after(() => clearInterval(alive))
-    waiting.push(() => { if (messages.length >= count) { clearInterval(alive); resolve(messages.slice(1)) } })
-    waiting.at(-1)()
-  })
+  const told = async (count) => {
+    await until(() => messages.length >= count, `${count} messages`)
+    return messages.slice(1)
+  }
   await watch.start()
   return { root, watch, messages, told, path: (name) => join(top, name) }
 }

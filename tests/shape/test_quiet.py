@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from js_host._host.node import SUPPORTED_NODE, node_version
+from js_host.conf import settings
+
 HEAVY = {
     *("argparse", "asyncio", "contextlib", "dataclasses", "email", "hashlib", "http", "inspect", "json", "logging"),
     *("msgspec", "numpy", "pathlib", "pydantic", "queue", "re", "select", "selectors", "signal", "socket", "ssl"),
@@ -100,6 +103,8 @@ print(json.dumps(modules))
 
 
 def test_until_the_first_result_nothing_is_loaded_that_few_programs_need(tmp_path: Path) -> None:
+    if int(node_version(settings.get_path_to_node()).partition(".")[0]) < SUPPORTED_NODE:
+        pytest.skip("this Node is warned of, by `logging`")
     config = tmp_path / "host.config.cjs"
     config.write_text("module.exports = { functions: { hello: (name) => `Hello, ${name}!` } }")
     paths = [path for path in sys.path if path]
