@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,8 @@ def test_forks_at_any_moment_of_a_busy_supervisor_see_a_consistent_state(fake: A
         while not over.wait(0.02):
             pid = supervisor.slots[0].pid
             if pid and supervisor.slots[0].ready:
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # the supervisor has just collected it
+                    os.kill(pid, signal.SIGKILL)
 
     thread = threading.Thread(target=restless)
     thread.start()
