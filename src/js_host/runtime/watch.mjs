@@ -174,6 +174,7 @@ export class Watch {
     for (const file of others) this.directories.watch(path.dirname(file))
     let count = 0
     for (const file of others) {
+      if (!this.looksFurther) return // it was closed meanwhile
       const code = codeOf(file)
       if (changedAt(file) + COARSE < since) this.known.set(file, code) // looked at after it was read: so it was read as it was then
       else this.burst([file]) // it may have been mended while nobody looked
@@ -189,6 +190,7 @@ export class Watch {
 
   /** End. What has not been told will be found by the worker that has loaded these files anew. */
   close () {
+    this.looksFurther = false
     clearTimeout(this.timer)
     this.loads.onLoad = () => {}
     this.packages.close()
