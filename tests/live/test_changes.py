@@ -242,26 +242,20 @@ def test_a_package_that_was_missing_is_found_when_it_is_installed(live: Any, npm
 
 
 @OLD_CODE_MAY_WARN
-def test_a_broken_config_is_mended_by_the_next_save(live: Any) -> None:
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("module.exports = {", "SyntaxError"), ("throw new Error('no \\ud800 text')", "text")],
+    ids=["a syntax error", "an error that UTF-8 has no characters for"],
+)
+def test_a_broken_config_is_mended_by_the_next_save(text: str, word: str, live: Any) -> None:
     host = live()
     host.settle()
-    host.write("module.exports = {")
-    host.wait_for_failure("SyntaxError")
+    host.write(text)
+    host.wait_for_failure(word)
     assert host.call() == 1
     host.save(2)
     host.wait_for(2)
     assert host.supervisor.reload_failure is None
-
-
-@OLD_CODE_MAY_WARN
-def test_so_is_one_whose_error_is_no_text_that_utf8_has(live: Any) -> None:
-    host = live()
-    host.settle()
-    host.write("throw new Error('no \\ud800 text')")
-    host.wait_for_failure("text")
-    assert host.call() == 1
-    host.save(2)
-    host.wait_for(2)
 
 
 @OLD_CODE_MAY_WARN
