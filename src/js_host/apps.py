@@ -16,9 +16,10 @@ class JSHostConfig(AppConfig):  # type: ignore[misc]  # Django has no types
         from django.core.checks import register
         from django.core.signals import setting_changed
 
+        from .conf import settings
         from .contrib.django import checks, deploy_checks, follow
 
         register(checks.check_all, checks.TAG)
         register(deploy_checks.check_deployment, checks.TAG, deploy=True)
         setting_changed.connect(follow.on_setting_changed, dispatch_uid="js_host")
-        follow.look_again()
+        settings.look_again()

@@ -188,7 +188,7 @@ class Settings:
         """Back to the default."""
         find_setting(name)
         vars(self).pop(name, None)
-        self._changed()
+        self.look_again()
 
     def get_source_root(self) -> str:
         """The directory that relative paths start from."""
@@ -242,14 +242,7 @@ class Settings:
         checked = {name: find_setting(name).kind.check(name, value) for name, value in values.items()}
         check_together({**self._load(), **vars(self), **checked})
         vars(self).update(checked)
-        self._changed()
-
-    def _changed(self) -> None:
-        """Read them anew, and have the default host, where it was found already, be the one that they name now."""
-        Settings.current = None
-        module = sys.modules.get("js_host.host")
-        if module and "host" in vars(module):
-            module.follow_settings()
+        self.look_again()
 
     def read(self) -> dict[str, Any]:
         """All settings at once, kept as `current` until one changes: for what looks at them in every call."""
@@ -259,8 +252,11 @@ class Settings:
         return values
 
     def look_again(self) -> None:
-        """Forget what was read: a framework's own settings have changed."""
+        """They have changed, or a framework's own have: forget what was read, and what host they named."""
         Settings.current = None
+        module = sys.modules.get("js_host.host")
+        if module is not None and "host" in vars(module):
+            module.follow_settings()
 
 
 TABLE: dict[str, Setting] = {name: row for name, row in vars(Settings).items() if isinstance(row, Setting)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...conf import settings
-from ...host import follow_settings
 
 OURS = ("JS_HOST", "BASE_DIR")
 
@@ -11,10 +10,4 @@ OURS = ("JS_HOST", "BASE_DIR")
 def on_setting_changed(*, setting: str, **_: object) -> None:
     """Look again if it is one that we read. Wrong ones are said when they are used, not here."""
     if setting in OURS:
-        look_again()
-
-
-def look_again() -> None:
-    """Forget what was read of the settings, and what host they named."""
-    settings.look_again()
-    follow_settings()
+        settings.look_again()
