@@ -56,6 +56,7 @@ test('a loop that was interrupted twice for other processes rests for many times
     spinner.lastTurn = until
     spinner.next(until + 90)
     assert.equal(spinner.restUntil, until + 90 + 250, 'so soon after a rest, once is enough')
+    spinner.until = 0
   }
 })
 
@@ -66,6 +67,7 @@ test('a loop that is interrupted now and then goes on', () => {
     spinner.next(now)
     assert.equal(spinner.turning, true)
   }
+  spinner.until = 0 // it would turn for ever
 })
 
 test('without a limit the loop never turns', () => {
