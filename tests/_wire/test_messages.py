@@ -67,7 +67,15 @@ def test_the_hello_of_a_client_is_a_frame_of_version_one() -> None:
 
 def test_a_hello_is_read() -> None:
     found = messages.read_hello(hello(unknown=[1]))
-    assert (found.pid, found.limit, found.functions) == (5, 1000, ["f"])
+    assert (found.pid, found.limit, found.functions, found.mailbox) == (5, 1000, ["f"], False)
+    assert messages.read_hello(hello(mailbox=True)).mailbox
+
+
+def test_the_offer_of_a_mailbox_says_where_it_is_and_what_it_holds() -> None:
+    data = messages.mailbox_frame(5, 9, b"\x00\xff")
+    _, id, kind, flags, name, extra = frames.HEADER.unpack(data[: frames.HEADER_SIZE])
+    assert (id, kind, flags, name, extra) == (0, frames.MAILBOX, 0, 0, 0)
+    assert json.loads(data[frames.HEADER_SIZE :]) == {"pid": 5, "descriptor": 9, "nonce": "00ff"}
 
 
 def test_a_limit_beyond_what_a_frame_can_say_is_cut() -> None:

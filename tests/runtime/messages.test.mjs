@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { timedOut, unknownFunction } from '../../src/js_host/runtime/messages.mjs'
+import { FrameError } from '../../src/js_host/runtime/frames.mjs'
+import { readOffer, timedOut, unknownFunction } from '../../src/js_host/runtime/messages.mjs'
 import './helper.mjs'
 
 test('a timeout tells how long the call had, as its caller wrote it', () => {
@@ -40,4 +41,11 @@ test('a name that is like no other is not taken for one', () => {
 test('of many functions the first thirty are named', () => {
   const names = Array.from({ length: 45 }, (_, i) => `function_${i}`)
   assert.match(unknownFunction('?', names).message, /It has: function_0, .*function_29, and 15 more: `js-host functions` lists them\.$/)
+})
+
+test('the offer of a mailbox is read, whatever it says, unless it is no JSON', () => {
+  const read = (text) => readOffer(Buffer.from(`x${text}x`), 1, 1 + text.length)
+  assert.deepEqual(read('{"pid":5,"descriptor":9}'), { pid: 5, descriptor: 9 })
+  assert.deepEqual(read('null'), {})
+  assert.throws(() => read('{'), FrameError)
 })

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Spinner } from '../../src/js_host/runtime/spin.mjs'
 
+const caller = { mailbox: null, arrival: 0, look: () => {} }
+
 test('a request that follows the last answer closely is close, another is not', () => {
   const spinner = new Spinner(200)
   spinner.lastAnswer = 1000
@@ -27,10 +29,10 @@ test('the loop sleeps when the span is over, and does without after that', () =>
   spinner.inVain()
   spinner.inVain()
   assert.equal(spinner.skip, 2)
-  spinner.answered(true)
-  spinner.answered(true)
+  spinner.answered(true, caller)
+  spinner.answered(true, caller)
   assert.equal(spinner.turning, false)
-  spinner.answered(true)
+  spinner.answered(true, caller)
   assert.equal(spinner.turning, true)
 })
 
@@ -72,6 +74,6 @@ test('a loop that is interrupted now and then goes on', () => {
 
 test('without a limit the loop never turns', () => {
   const spinner = new Spinner(0)
-  spinner.answered(true)
+  spinner.answered(true, caller)
   assert.equal(spinner.turning, false)
 })

@@ -15,6 +15,7 @@ class Peer {
   unsent = false
   frames = []
   write (frame) { this.frames.push(JSON.parse(frame.toString('utf8', 16))) }
+  takeLeave (bye) { this.write(bye) }
   flush () {}
 }
 
@@ -142,20 +143,22 @@ test('a goodbye reaches every connection', () => {
   for (const { frames } of peers) assert.deepEqual(frames, [{ reason: 'exit', message: 'm' }])
 })
 
+const caller = { mailbox: null, arrival: 0, look: () => {} }
+
 test('a spinner turns after close calls only, and stops by itself', async () => {
   const spinner = new Spinner(1_000_000)
   assert.ok(!spinner.isClose(performance.now()))
-  spinner.answered(false)
+  spinner.answered(false, caller)
   assert.ok(!spinner.turning)
   assert.ok(spinner.isClose(performance.now()))
-  spinner.answered(true)
+  spinner.answered(true, caller)
   assert.ok(spinner.turning)
   while (spinner.turning) await turn()
 })
 
 test('a spinner of no time never turns', () => {
   const spinner = new Spinner(0)
-  spinner.answered(true)
+  spinner.answered(true, caller)
   assert.ok(!spinner.turning)
   assert.ok(!spinner.isClose(performance.now()))
 })

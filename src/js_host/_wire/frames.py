@@ -24,7 +24,8 @@ MAX_LENGTH = 0xFFFF_FFFF
 #: How deeply the lists and dicts of a value may be nested.
 MAX_DEPTH = 500
 
-HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END, CREDIT, LOG, STATUS, ASK, ANSWER, FAULT = range(14)
+HELLO, CALL, RESULT, ERROR, BYE, CANCEL, CHUNK, END = range(8)
+CREDIT, LOG, STATUS, ASK, ANSWER, FAULT, MAILBOX, LOOK = range(8, 16)
 
 #: Flag: the body is a table of sizes, JSON with tags, and attachments.
 RICH = 1

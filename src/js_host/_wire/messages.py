@@ -15,7 +15,7 @@ from ..exceptions import (
     WorkerDied,
 )
 from ..utils import bare_json
-from .frames import BYE, FAULT, HEADER, HELLO, MAX_LENGTH, Frame, pack
+from .frames import BYE, FAULT, HEADER, HELLO, MAILBOX, MAX_LENGTH, Frame, pack
 from .values import decode
 
 TYPE_CHECKING = False
@@ -42,6 +42,7 @@ _HELLO: Fields = {
     "workers": _NUMBER,
     "port": _NUMBER,
     "sockets": _LIST,
+    "mailbox": (bool,),
 }
 _BYE: Fields = {"reason": _TEXT, "message": _TEXT, "stack": _TEXT}
 _LOG: Fields = {"text": _TEXT}
@@ -62,7 +63,7 @@ _ERROR: Fields = {
 class Hello:
     """What a worker says of itself when a connection begins."""
 
-    __slots__ = ("functions", "limit", "node", "pid", "port", "protocol", "sockets", "version", "workers")
+    __slots__ = ("functions", "limit", "mailbox", "node", "pid", "port", "protocol", "sockets", "version", "workers")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Hello:
         workers: int = 1,
         port: int = 0,
         sockets: Sequence[str] = (),
+        mailbox: bool = False,
     ) -> None:
         if not all(isinstance(text, str) for text in (*functions, *sockets)):
             raise TypeError("A name is no text.")
@@ -87,6 +89,7 @@ class Hello:
         self.workers = workers
         self.port = port
         self.sockets = sockets
+        self.mailbox = mailbox
 
 
 class Bye:
@@ -123,6 +126,12 @@ def hello_frame(token: str | None = None) -> bytes:
         hello["token"] = token
     body = bare_json.dumps(hello)
     return pack(0, HELLO, 0, b"", 0, (body,)) + body
+
+
+def mailbox_frame(pid: int, descriptor: int, nonce: bytes) -> bytes:
+    """The offer of memory to share: a descriptor of a process, and what it holds."""
+    body = bare_json.dumps({"pid": pid, "descriptor": descriptor, "nonce": nonce.hex()})
+    return pack(0, MAILBOX, 0, b"", 0, (body,)) + body
 
 
 def read_hello(frame: Frame) -> Hello:

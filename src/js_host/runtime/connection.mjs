@@ -2,10 +2,11 @@
 
 import { Socket } from 'node:net'
 import { Calls } from './calls.mjs'
-import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELD, HELLO, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
-import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, readHello, warningFrame } from './messages.mjs'
+import { ANSWER, BYE, CALL, CANCEL, CREDIT, END, FAULT, FrameError, FrameReader, HEADER_SIZE, HELD, HELLO, LOOK, MAILBOX, READ_SIZE, STATUS, readUint32 } from './frames.mjs'
+import { NO_TOKEN, WRONG_TOKEN, byeFrame, helloFrame, mailboxFrame, readHello, readOffer, warningFrame } from './messages.mjs'
 import { clearTimeout, nextTick, performance, setImmediate } from './originals.mjs'
 import { HELLO_TIMEOUT, Patience, later } from './patience.mjs'
+import { QUICK } from './spin.mjs'
 import { Worker } from './worker.mjs'
 
 /** What a client's first frame may have at most, in bytes: it is read before anybody knows who speaks. */
@@ -16,12 +17,16 @@ const LONGEST_TURN = 1
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024
 
+/** Whether memory can be shared, and is seen in the order in which it was written: elsewhere there are no mailboxes. */
+const CAN_SHARE = process.platform === 'linux' && process.arch === 'x64'
+
 /**
  * @typedef {object} Source exactly one of them
  * @property {number} [fd] an inherited descriptor
  * @property {any} [handle] the handle of a socket on which nothing was read yet
  * @property {Socket} [stream] a socket that has to decrypt what it reads
  * @property {boolean} [isNear] besides: the client is on this machine, and came to a shared socket
+ * @property {boolean} [isPrivate] besides: it came to a private socket, so that it may do all that this process may
  * @typedef {(said: unknown) => true | Promise<unknown>} Admits whether a token is the right one; or when to say that it is not
  */
 
@@ -36,6 +41,7 @@ export class Connection {
     this.worker = worker
     this.admits = admits
     this.isNear = source.isNear === true
+    this.canShare = source.isPrivate === true && worker.spinner.limit > 0 && CAN_SHARE
     this.calls = new Calls(this)
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = []
@@ -58,6 +64,8 @@ export class Connection {
     this.fd = source.fd ?? source.handle?.fd ?? -1
     /** Where the watchdog knows this connection. */
     this.seat = -1
+    /** @type {import('./mailbox.mjs').Mailbox | null} */
+    this.mailbox = null
     this.flush = this.flush.bind(this)
     this.goOn = this.goOn.bind(this)
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO))
@@ -110,25 +118,34 @@ export class Connection {
     if (this.broken) return true
     this.arrival = this.since = performance.now()
     this.bytes += count
-    return this.take(count, this.worker.spinner.isClose(this.arrival))
+    return this.take(this.reader, count, this.worker.spinner.isClose(this.arrival))
+  }
+
+  /** The event loop turns: a call may lie in the mailbox. */
+  look () {
+    const { mailbox, reader } = this
+    if (mailbox === null || !mailbox.isAwake || !this.listening || reader.isHeld || reader.isPartial || this.broken || !mailbox.hasCall()) return
+    this.arrival = this.since = performance.now()
+    if (!this.take(mailbox, 0, this.worker.spinner.isClose(this.arrival))) this.socket.pause()
   }
 
   /**
    * Run what is complete, then write all answers at once.
-   * @param {number} count how many bytes have arrived @param {boolean} close they followed the last answer closely
+   * @param {{received: (count: number) => void}} source where from @param {number} count how many bytes have arrived for a reader
+   * @param {boolean} close they followed the last answer closely
    * @returns {boolean} whether to read on now
    */
-  take (count, close) {
+  take (source, count, close) {
     this.reading = true
     this.hasRun = false
     try {
-      this.reader.received(count)
+      source.received(count)
     } catch (error) {
       this.protocolError(error)
     }
     this.reading = false
     this.flush()
-    const now = this.worker.spinner.answered(close)
+    const now = this.worker.spinner.answered(close, this)
     if (this.broken) return true // what nobody has read when a socket is closed keeps the client from reading why
     if (this.reader.isPartial !== (this.patience.timer !== null)) this.patience.look()
     const { writableLength } = this.socket
@@ -143,7 +160,7 @@ export class Connection {
   goOn () {
     if (this.socket.destroyed || !this.listening) return
     this.since = performance.now()
-    if (!this.reader.isHeld || this.take(0, false)) this.socket.resume()
+    if (!this.reader.isHeld || this.take(this.reader, 0, false)) this.socket.resume()
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned @returns {unknown} HELD if its turn is the next one */
@@ -151,14 +168,14 @@ export class Connection {
     const kind = bytes[at + 8]
     const id = readUint32(bytes, at + 4)
     const start = at + HEADER_SIZE
-    if (kind === CALL && this.greeted) {
+    if ((kind === CALL || kind === LOOK) && this.greeted) {
       if (this.hasRun && performance.now() - this.since > LONGEST_TURN) {
         if (!this.feeding) return HELD
         this.flush() // to feed has no turns
         this.since = performance.now()
       }
       this.hasRun = true
-      return this.calls.begin(id, bytes, at, start + length, owned)
+      return kind === CALL ? this.calls.begin(id, bytes, at, start + length, owned) : this.onLook(id)
     }
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
     if (!this.greeted) throw new FrameError('The first frame is no hello.')
@@ -169,9 +186,45 @@ export class Connection {
       case ANSWER: case END: case FAULT:
         return this.calls.open.get(id)?.questions?.answered(kind, extra, bytes, start, start + length, bytes[at + 9], owned)
       case STATUS: return this.calls.answer(id, this.worker.status())
+      case MAILBOX: return this.onMailbox(bytes, start, start + length)
       case BYE: return
       default: throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
     }
+  }
+
+  /** The client offers memory. @param {Buffer} bytes @param {number} start @param {number} end */
+  onMailbox (bytes, start, end) {
+    const offer = readOffer(bytes, start, end)
+    if (this.canShare) this.share(offer).catch(() => this.write(mailboxFrame(false)))
+    else this.write(mailboxFrame(false))
+    this.canShare = false
+  }
+
+  /** @param {import('./mailbox.mjs').Offer} offer */
+  async share (offer) {
+    const { openMailbox } = await import('./mailbox.mjs') // late: many clients never call so often
+    if (this.socket.destroyed) return
+    this.mailbox = openMailbox(offer, this.worker.limit, this.onFrame.bind(this))
+    this.canShare = this.mailbox === null
+    this.write(mailboxFrame(this.mailbox !== null))
+  }
+
+  /** The client has put a call in, and does not look for its answer there any more. @param {number} id */
+  onLook (id) {
+    const { mailbox } = this
+    if (mailbox === null) throw new FrameError('The client has no mailbox.')
+    this.hasRun = false // this is the turn of the call that lies there: it can not be held
+    if (mailbox.hasCall()) mailbox.received()
+    if (mailbox.takenId !== id) throw new FrameError(`A call is said to lie in the mailbox that does not: ${id}.`)
+    const answer = mailbox.takeBack(id)
+    if (answer !== null) this.write(answer)
+  }
+
+  /** Say goodbye. Who has not seen the answer in its mailbox will find nobody to ask for it. @param {Buffer} bye */
+  takeLeave (bye) {
+    const answer = this.mailbox?.takeBack()
+    if (answer != null) this.write(answer)
+    this.write(bye)
   }
 
   /** @param {Buffer} bytes @param {number} start @param {number} end */
@@ -182,7 +235,7 @@ export class Connection {
     if (admitted !== true) return this.turnAway(token === undefined, admitted)
     this.greeted = true
     this.reader.limit = this.worker.limit
-    this.write(helloFrame(this.worker.hello(this.isNear)))
+    this.write(helloFrame({ ...this.worker.hello(this.isNear), mailbox: this.canShare || undefined }))
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning))
     if (this.worker.draining) this.write(this.worker.leaving())
   }
@@ -213,6 +266,7 @@ export class Connection {
     const { out, socket } = this
     if (out.length === 0) return
     this.out = []
+    if (this.mailbox !== null && this.mailbox.give(out, performance.now() - this.arrival < QUICK)) return
     if (out.length === 1) socket.write(out[0])
     else this.writeAll(out)
     if (socket.writableLength > 0 && !this.unsent) this.watchUnsent()
@@ -269,6 +323,9 @@ export class Connection {
   closed () {
     clearTimeout(this.greeting)
     this.patience.end()
+    this.mailbox?.close()
+    this.mailbox = null
+    this.worker.spinner.forget(this)
     this.worker.closed(this)
     this.calls.abandonAll(new DOMException('The caller is gone.', 'AbortError'))
   }

@@ -17,6 +17,8 @@ export const STATUS = 10
 export const ASK = 11
 export const ANSWER = 12
 export const FAULT = 13
+export const MAILBOX = 14
+export const LOOK = 15
 
 /** Flag: the body is a table of sizes, JSON with tags, and attachments. */
 export const RICH = 1

@@ -88,7 +88,7 @@ async function start () {
   if (options['tls-cert'] !== undefined) await (door = openDoor(worker)) // files that are no good fail the start
   records.attribute = () => worker.attribution.current()
   const said = options.hold === undefined ? [] : await hold(worker)
-  if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }) // eslint-disable-line no-new
+  if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection), isPrivate: true }) // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker)
   setImmediate(() => complete(worker, said).catch(crashed)) // one that can not listen must not stay
 }
@@ -149,7 +149,7 @@ async function listenAll (worker) {
   await new Promise(setImmediate)
   if (worker.draining) return []
   return Promise.all([
-    listen(Number(options.private), (socket) => new Connection(worker, takeHandle(socket))),
+    listen(Number(options.private), (socket) => new Connection(worker, { ...takeHandle(socket), isPrivate: true })),
     ...options.shared.map((fd) => listen(Number(fd), httpOn(worker)))
   ])
 }

@@ -1,6 +1,6 @@
 // Messages: what the frames that are no values say, as JSON. docs/protocol.md is the law; _wire/messages.py is the twin.
 
-import { BYE, ERROR, FrameError, HELLO, LOG, bodyLength, textFrame } from './frames.mjs'
+import { BYE, ERROR, FrameError, HELLO, LOG, MAILBOX, bodyLength, textFrame } from './frames.mjs'
 import { nearest } from './near.mjs'
 import { decodeText } from './values.mjs'
 
@@ -33,6 +33,23 @@ export function byeFrame (bye) {
 /** What the program is to be warned of. @param {string} text */
 export function warningFrame (text) {
   return textFrame(0, LOG, JSON.stringify({ level: 'warn', text }))
+}
+
+/** The answer to a client that offered memory. @param {boolean} taken */
+export function mailboxFrame (taken) {
+  return textFrame(0, MAILBOX, '', Number(taken))
+}
+
+/**
+ * Where the memory is that a client offers.
+ * @param {Buffer} bytes @param {number} start @param {number} end @returns {Record<string, unknown>}
+ */
+export function readOffer (bytes, start, end) {
+  try {
+    return Object(JSON.parse(decodeText(bytes, start, end)))
+  } catch {
+    throw new FrameError('The offer of a mailbox is no JSON.')
+  }
 }
 
 /** @param {Record<string, unknown>} hello */

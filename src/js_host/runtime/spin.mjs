@@ -19,6 +19,15 @@ const BUSY = 100
 /** For how many times as long as the second took there is no spinning then, and at most for so long, in ms. */
 const REST = 60
 const LONGEST_REST = 250
+/**
+ * After so many quick answers in a row to one client its mailbox is looked into. One that is not quick halves their number, and below
+ * half of it nobody looks any more.
+ */
+const ENOUGH = 16
+/** What takes longer (in ms) is not: a client looks into its mailbox for a little longer only. */
+export const QUICK = 0.02
+
+/** @typedef {{mailbox: import('./mailbox.mjs').Mailbox | null, arrival: number, look: () => void}} Caller */
 
 export class Spinner {
   /** @param {number} microseconds how long to keep turning after an answer at most; 0 is never */
@@ -33,7 +42,13 @@ export class Spinner {
     this.skip = 0
     this.backOff = 0
     this.turning = false
-    this.turn = () => this.next(performance.now())
+    /** @type {Caller | null} who was answered last, and how many times quickly in a row */
+    this.caller = null
+    this.inARow = 0
+    this.turn = () => {
+      this.caller?.look()
+      this.next(performance.now())
+    }
   }
 
   /** Go on turning, or sleep. @param {number} now */
@@ -48,6 +63,7 @@ export class Spinner {
 
   /** No call came. One such time says little: the next answer does without only if it was not the first. */
   inVain () {
+    this.caller?.mailbox?.sleep()
     this.skip = this.backOff
     this.backOff = Math.min(this.backOff * 2 || 1, MAX_SKIP)
   }
@@ -73,14 +89,37 @@ export class Spinner {
   /**
    * An answer was written.
    * @param {boolean} close what `isClose()` said when its request arrived
+   * @param {Caller} caller whose answer
    * @returns {number} when that was
    */
-  answered (close) {
+  answered (close, caller) {
     const now = performance.now()
     if (this.limit === 0) return now
     this.lastAnswer = this.lastTurn = now
     if (close && now >= this.restUntil) this.spin(now)
+    this.attend(caller, now)
     return now
+  }
+
+  /**
+   * The caller's mailbox is looked into if enough was quick, and nobody else's: only while the loop turns is one awake, and only this one.
+   * @param {Caller} caller @param {number} now
+   */
+  attend (caller, now) {
+    if (caller !== this.caller) {
+      this.caller?.mailbox?.sleep()
+      this.caller = caller
+      this.inARow = 0
+    }
+    this.inARow = now - caller.arrival < QUICK ? Math.min(this.inARow + 1, ENOUGH) : this.inARow >> 1
+    if (caller.mailbox === null) return
+    if (this.inARow === ENOUGH && this.turning) caller.mailbox.wake()
+    else if (this.inARow < ENOUGH / 2) caller.mailbox.sleep()
+  }
+
+  /** @param {Caller} caller who is gone */
+  forget (caller) {
+    if (this.caller === caller) this.caller = null
   }
 
   /** @param {number} now */

@@ -221,7 +221,7 @@ export class Worker {
     this.draining = true
     this.onIdle = onIdle
     if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref()
-    for (const connection of this.connections) if (connection.greeted) connection.write(this.leaving()) // others: after the hello
+    for (const connection of this.connections) if (connection.greeted) connection.takeLeave(this.leaving()) // others: after the hello
     this.lingering = this.connections.size > 0
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle() }, LINGER)
     this.checkIdle()
@@ -259,7 +259,7 @@ export class Worker {
     const frame = byeFrame(bye)
     for (const connection of this.connections) {
       if (!connection.greeted) continue // its client would take it for no hello; the end of the connection tells it enough
-      connection.write(frame)
+      connection.takeLeave(frame)
       connection.flush()
     }
   }

@@ -699,6 +699,8 @@ const STATUS = 10;
 const ASK = 11;
 const ANSWER = 12;
 const FAULT = 13;
+const MAILBOX = 14;
+const LOOK = 15;
 
 /** Flag: the body is a table of sizes, JSON with tags, and attachments. */
 const RICH = 1;
@@ -929,10 +931,12 @@ class FrameReader {
 }
 
 // What functions may replace for themselves, as it was before any of their code ran: by fake timers, by the globals of a page, by a
-// `process.exit` that throws. Deadlines, answers and the end of a worker must not depend on it.
+// `process.exit` that throws, by files that are none. Deadlines, answers and the end of a worker must not depend on it.
+
 
 const { clearInterval, clearTimeout, performance, setImmediate, setInterval, setTimeout } = globalThis;
 const { exit, nextTick } = process;
+const { closeSync, fstatSync, openSync, readSync, readlinkSync, writevSync } = fs;
 
 /**
  * One call of one function: the two shapes that a function can have, and what it gets as `this`.
@@ -1701,6 +1705,23 @@ function byeFrame (bye) {
 /** What the program is to be warned of. @param {string} text */
 function warningFrame (text) {
   return textFrame(0, LOG, JSON.stringify({ level: 'warn', text }))
+}
+
+/** The answer to a client that offered memory. @param {boolean} taken */
+function mailboxFrame (taken) {
+  return textFrame(0, MAILBOX, '', Number(taken))
+}
+
+/**
+ * Where the memory is that a client offers.
+ * @param {Buffer} bytes @param {number} start @param {number} end @returns {Record<string, unknown>}
+ */
+function readOffer (bytes, start, end) {
+  try {
+    return Object(JSON.parse(decodeText(bytes, start, end)))
+  } catch {
+    throw new FrameError('The offer of a mailbox is no JSON.')
+  }
 }
 
 /** @param {Record<string, unknown>} hello */
@@ -2481,6 +2502,139 @@ class Patience {
   }
 }
 
+// Spinning: keep the event loop turning for a moment after an answer, while calls follow one another closely.
+//
+// An event loop that sleeps in the kernel costs a wake-up, several times the call itself. One that re-arms
+// setImmediate polls its sockets without sleeping; timers, promises and other sockets go on as usual. In vain it costs
+// processor time, and on busy processors keeps the client from running. So the loop turns only while that pays: for about
+// twice as long as the last calls took to come, less often after each time in a row that was in vain, and not at all for a while
+// after it was itself interrupted again and again. _client/spin.py does the same on the other side.
+
+
+/** How long the loop turns at least, in ms. */
+const SHORTEST_SPAN = 0.03;
+/** After spans in which no call came, one after the other, at most this many answers do without. */
+const MAX_SKIP = 64;
+/** A turn that took longer than this (in ms) was interrupted for another process. */
+const INTERRUPTED = 2;
+/** Two of those within this time (in ms), or one so soon after a rest, are a busy processor. One alone is a thread of Node's own, which compiles or collects. */
+const BUSY = 100;
+/** For how many times as long as the second took there is no spinning then, and at most for so long, in ms. */
+const REST = 60;
+const LONGEST_REST = 250;
+/**
+ * After so many quick answers in a row to one client its mailbox is looked into. One that is not quick halves their number, and below
+ * half of it nobody looks any more.
+ */
+const ENOUGH = 16;
+/** What takes longer (in ms) is not: a client looks into its mailbox for a little longer only. */
+const QUICK = 0.02;
+
+/** @typedef {{mailbox: import('./mailbox.mjs').Mailbox | null, arrival: number, look: () => void}} Caller */
+
+class Spinner {
+  /** @param {number} microseconds how long to keep turning after an answer at most; 0 is never */
+  constructor (microseconds) {
+    this.limit = microseconds / 1000;
+    this.span = this.limit;
+    this.until = 0;
+    this.lastAnswer = -Infinity;
+    this.lastTurn = 0;
+    this.interrupted = -Infinity;
+    this.restUntil = -Infinity;
+    this.skip = 0;
+    this.backOff = 0;
+    this.turning = false;
+    /** @type {Caller | null} who was answered last, and how many times quickly in a row */
+    this.caller = null;
+    this.inARow = 0;
+    this.turn = () => {
+      this.caller?.look();
+      this.next(performance.now());
+    };
+  }
+
+  /** Go on turning, or sleep. @param {number} now */
+  next (now) {
+    const spent = now - this.lastTurn;
+    this.lastTurn = now;
+    if (spent > INTERRUPTED) this.rest(now, spent);
+    this.turning = now < this.until && now >= this.restUntil;
+    if (this.turning) setImmediate(this.turn);
+    else this.inVain();
+  }
+
+  /** No call came. One such time says little: the next answer does without only if it was not the first. */
+  inVain () {
+    this.caller?.mailbox?.sleep();
+    this.skip = this.backOff;
+    this.backOff = Math.min(this.backOff * 2 || 1, MAX_SKIP);
+  }
+
+  /** A turn was interrupted. @param {number} now @param {number} spent */
+  rest (now, spent) {
+    if (now - Math.max(this.interrupted, this.restUntil) < BUSY) this.restUntil = now + Math.min(spent * REST, LONGEST_REST);
+    this.interrupted = now;
+  }
+
+  /**
+   * Whether a request that arrives now follows the last answer closely, so that the next one is likely to.
+   * @param {number} now
+   */
+  isClose (now) {
+    const gap = now - this.lastAnswer;
+    if (gap >= this.limit) return false
+    this.span = Math.min(Math.max(gap * 2, SHORTEST_SPAN), this.limit);
+    if (this.turning) this.backOff = 0;
+    return true
+  }
+
+  /**
+   * An answer was written.
+   * @param {boolean} close what `isClose()` said when its request arrived
+   * @param {Caller} caller whose answer
+   * @returns {number} when that was
+   */
+  answered (close, caller) {
+    const now = performance.now();
+    if (this.limit === 0) return now
+    this.lastAnswer = this.lastTurn = now;
+    if (close && now >= this.restUntil) this.spin(now);
+    this.attend(caller, now);
+    return now
+  }
+
+  /**
+   * The caller's mailbox is looked into if enough was quick, and nobody else's: only while the loop turns is one awake, and only this one.
+   * @param {Caller} caller @param {number} now
+   */
+  attend (caller, now) {
+    if (caller !== this.caller) {
+      this.caller?.mailbox?.sleep();
+      this.caller = caller;
+      this.inARow = 0;
+    }
+    this.inARow = now - caller.arrival < QUICK ? Math.min(this.inARow + 1, ENOUGH) : this.inARow >> 1;
+    if (caller.mailbox === null) return
+    if (this.inARow === ENOUGH && this.turning) caller.mailbox.wake();
+    else if (this.inARow < ENOUGH / 2) caller.mailbox.sleep();
+  }
+
+  /** @param {Caller} caller who is gone */
+  forget (caller) {
+    if (this.caller === caller) this.caller = null;
+  }
+
+  /** @param {number} now */
+  spin (now) {
+    if (this.skip > 0 && !this.turning) return void this.skip--
+    this.until = now + this.span;
+    if (this.turning) return
+    this.turning = true;
+    setImmediate(this.turn);
+  }
+}
+
 // Attribution: which call is behind what happens now, for the lines of its console. And which is not: each call has a scope of its
 // own, so that what it enters by AsyncLocalStorage is seen by no other call of its connection.
 //
@@ -2566,100 +2720,6 @@ class Attribution {
   current () {
     const { running, waiting } = this.worker;
     return running ?? this.storage?.getStore()?.origin ?? (waiting.size === 1 ? waiting.keys().next().value ?? null : null)
-  }
-}
-
-// Spinning: keep the event loop turning for a moment after an answer, while calls follow one another closely.
-//
-// An event loop that sleeps in the kernel costs a wake-up, several times the call itself. One that re-arms
-// setImmediate polls its sockets without sleeping; timers, promises and other sockets go on as usual. In vain it costs
-// processor time, and on busy processors keeps the client from running. So the loop turns only while that pays: for about
-// twice as long as the last calls took to come, less often after each time in a row that was in vain, and not at all for a while
-// after it was itself interrupted again and again. _client/spin.py does the same on the other side.
-
-
-/** How long the loop turns at least, in ms. */
-const SHORTEST_SPAN = 0.03;
-/** After spans in which no call came, one after the other, at most this many answers do without. */
-const MAX_SKIP = 64;
-/** A turn that took longer than this (in ms) was interrupted for another process. */
-const INTERRUPTED = 2;
-/** Two of those within this time (in ms), or one so soon after a rest, are a busy processor. One alone is a thread of Node's own, which compiles or collects. */
-const BUSY = 100;
-/** For how many times as long as the second took there is no spinning then, and at most for so long, in ms. */
-const REST = 60;
-const LONGEST_REST = 250;
-
-class Spinner {
-  /** @param {number} microseconds how long to keep turning after an answer at most; 0 is never */
-  constructor (microseconds) {
-    this.limit = microseconds / 1000;
-    this.span = this.limit;
-    this.until = 0;
-    this.lastAnswer = -Infinity;
-    this.lastTurn = 0;
-    this.interrupted = -Infinity;
-    this.restUntil = -Infinity;
-    this.skip = 0;
-    this.backOff = 0;
-    this.turning = false;
-    this.turn = () => this.next(performance.now());
-  }
-
-  /** Go on turning, or sleep. @param {number} now */
-  next (now) {
-    const spent = now - this.lastTurn;
-    this.lastTurn = now;
-    if (spent > INTERRUPTED) this.rest(now, spent);
-    this.turning = now < this.until && now >= this.restUntil;
-    if (this.turning) setImmediate(this.turn);
-    else this.inVain();
-  }
-
-  /** No call came. One such time says little: the next answer does without only if it was not the first. */
-  inVain () {
-    this.skip = this.backOff;
-    this.backOff = Math.min(this.backOff * 2 || 1, MAX_SKIP);
-  }
-
-  /** A turn was interrupted. @param {number} now @param {number} spent */
-  rest (now, spent) {
-    if (now - Math.max(this.interrupted, this.restUntil) < BUSY) this.restUntil = now + Math.min(spent * REST, LONGEST_REST);
-    this.interrupted = now;
-  }
-
-  /**
-   * Whether a request that arrives now follows the last answer closely, so that the next one is likely to.
-   * @param {number} now
-   */
-  isClose (now) {
-    const gap = now - this.lastAnswer;
-    if (gap >= this.limit) return false
-    this.span = Math.min(Math.max(gap * 2, SHORTEST_SPAN), this.limit);
-    if (this.turning) this.backOff = 0;
-    return true
-  }
-
-  /**
-   * An answer was written.
-   * @param {boolean} close what `isClose()` said when its request arrived
-   * @returns {number} when that was
-   */
-  answered (close) {
-    const now = performance.now();
-    if (this.limit === 0) return now
-    this.lastAnswer = this.lastTurn = now;
-    if (close && now >= this.restUntil) this.spin(now);
-    return now
-  }
-
-  /** @param {number} now */
-  spin (now) {
-    if (this.skip > 0 && !this.turning) return void this.skip--
-    this.until = now + this.span;
-    if (this.turning) return
-    this.turning = true;
-    setImmediate(this.turn);
   }
 }
 
@@ -2881,7 +2941,7 @@ class Worker {
     this.draining = true;
     this.onIdle = onIdle;
     if (time > 0) setTimeout(() => this.outOfTime(), Math.min(noticeTime(time), LONGEST_TIMER)).unref();
-    for (const connection of this.connections) if (connection.greeted) connection.write(this.leaving()); // others: after the hello
+    for (const connection of this.connections) if (connection.greeted) connection.takeLeave(this.leaving()); // others: after the hello
     this.lingering = this.connections.size > 0;
     if (this.lingering) setTimeout(() => { this.lingering = false; this.checkIdle(); }, LINGER);
     this.checkIdle();
@@ -2919,7 +2979,7 @@ class Worker {
     const frame = byeFrame(bye);
     for (const connection of this.connections) {
       if (!connection.greeted) continue // its client would take it for no hello; the end of the connection tells it enough
-      connection.write(frame);
+      connection.takeLeave(frame);
       connection.flush();
     }
   }
@@ -2936,12 +2996,16 @@ const LONGEST_TURN = 1;
 /** A client that has so many bytes of answers to read is not listened to before it has read them. */
 const MOST_UNSENT = 64 * 1024 * 1024;
 
+/** Whether memory can be shared, and is seen in the order in which it was written: elsewhere there are no mailboxes. */
+const CAN_SHARE = process.platform === 'linux' && process.arch === 'x64';
+
 /**
  * @typedef {object} Source exactly one of them
  * @property {number} [fd] an inherited descriptor
  * @property {any} [handle] the handle of a socket on which nothing was read yet
  * @property {Socket} [stream] a socket that has to decrypt what it reads
  * @property {boolean} [isNear] besides: the client is on this machine, and came to a shared socket
+ * @property {boolean} [isPrivate] besides: it came to a private socket, so that it may do all that this process may
  * @typedef {(said: unknown) => true | Promise<unknown>} Admits whether a token is the right one; or when to say that it is not
  */
 
@@ -2956,6 +3020,7 @@ class Connection {
     this.worker = worker;
     this.admits = admits;
     this.isNear = source.isNear === true;
+    this.canShare = source.isPrivate === true && worker.spinner.limit > 0 && CAN_SHARE;
     this.calls = new Calls(this);
     /** @type {Uint8Array[]} what the chunk being read has answered so far */
     this.out = [];
@@ -2978,6 +3043,8 @@ class Connection {
     this.fd = source.fd ?? source.handle?.fd ?? -1;
     /** Where the watchdog knows this connection. */
     this.seat = -1;
+    /** @type {import('./mailbox.mjs').Mailbox | null} */
+    this.mailbox = null;
     this.flush = this.flush.bind(this);
     this.goOn = this.goOn.bind(this);
     this.reader = new FrameReader(this.onFrame.bind(this), Math.min(worker.limit, MAX_HELLO));
@@ -3030,25 +3097,34 @@ class Connection {
     if (this.broken) return true
     this.arrival = this.since = performance.now();
     this.bytes += count;
-    return this.take(count, this.worker.spinner.isClose(this.arrival))
+    return this.take(this.reader, count, this.worker.spinner.isClose(this.arrival))
+  }
+
+  /** The event loop turns: a call may lie in the mailbox. */
+  look () {
+    const { mailbox, reader } = this;
+    if (mailbox === null || !mailbox.isAwake || !this.listening || reader.isHeld || reader.isPartial || this.broken || !mailbox.hasCall()) return
+    this.arrival = this.since = performance.now();
+    if (!this.take(mailbox, 0, this.worker.spinner.isClose(this.arrival))) this.socket.pause();
   }
 
   /**
    * Run what is complete, then write all answers at once.
-   * @param {number} count how many bytes have arrived @param {boolean} close they followed the last answer closely
+   * @param {{received: (count: number) => void}} source where from @param {number} count how many bytes have arrived for a reader
+   * @param {boolean} close they followed the last answer closely
    * @returns {boolean} whether to read on now
    */
-  take (count, close) {
+  take (source, count, close) {
     this.reading = true;
     this.hasRun = false;
     try {
-      this.reader.received(count);
+      source.received(count);
     } catch (error) {
       this.protocolError(error);
     }
     this.reading = false;
     this.flush();
-    const now = this.worker.spinner.answered(close);
+    const now = this.worker.spinner.answered(close, this);
     if (this.broken) return true // what nobody has read when a socket is closed keeps the client from reading why
     if (this.reader.isPartial !== (this.patience.timer !== null)) this.patience.look();
     const { writableLength } = this.socket;
@@ -3063,7 +3139,7 @@ class Connection {
   goOn () {
     if (this.socket.destroyed || !this.listening) return
     this.since = performance.now();
-    if (!this.reader.isHeld || this.take(0, false)) this.socket.resume();
+    if (!this.reader.isHeld || this.take(this.reader, 0, false)) this.socket.resume();
   }
 
   /** @param {Buffer} bytes @param {number} at @param {number} length @param {boolean} owned @returns {unknown} HELD if its turn is the next one */
@@ -3071,14 +3147,14 @@ class Connection {
     const kind = bytes[at + 8];
     const id = readUint32(bytes, at + 4);
     const start = at + HEADER_SIZE;
-    if (kind === CALL && this.greeted) {
+    if ((kind === CALL || kind === LOOK) && this.greeted) {
       if (this.hasRun && performance.now() - this.since > LONGEST_TURN) {
         if (!this.feeding) return HELD
         this.flush(); // to feed has no turns
         this.since = performance.now();
       }
       this.hasRun = true;
-      return this.calls.begin(id, bytes, at, start + length, owned)
+      return kind === CALL ? this.calls.begin(id, bytes, at, start + length, owned) : this.onLook(id)
     }
     if (kind === HELLO && !this.greeted) return this.onHello(bytes, start, start + length)
     if (!this.greeted) throw new FrameError('The first frame is no hello.')
@@ -3089,9 +3165,45 @@ class Connection {
       case ANSWER: case END: case FAULT:
         return this.calls.open.get(id)?.questions?.answered(kind, extra, bytes, start, start + length, bytes[at + 9], owned)
       case STATUS: return this.calls.answer(id, this.worker.status())
+      case MAILBOX: return this.onMailbox(bytes, start, start + length)
       case BYE: return
       default: throw new FrameError(`A frame of an unknown kind came in: ${kind}.`)
     }
+  }
+
+  /** The client offers memory. @param {Buffer} bytes @param {number} start @param {number} end */
+  onMailbox (bytes, start, end) {
+    const offer = readOffer(bytes, start, end);
+    if (this.canShare) this.share(offer).catch(() => this.write(mailboxFrame(false)));
+    else this.write(mailboxFrame(false));
+    this.canShare = false;
+  }
+
+  /** @param {import('./mailbox.mjs').Offer} offer */
+  async share (offer) {
+    const { openMailbox } = await Promise.resolve().then(() => (require.cache[__filename] = module, require('./mailbox.cjs'))); // late: many clients never call so often
+    if (this.socket.destroyed) return
+    this.mailbox = openMailbox(offer, this.worker.limit, this.onFrame.bind(this));
+    this.canShare = this.mailbox === null;
+    this.write(mailboxFrame(this.mailbox !== null));
+  }
+
+  /** The client has put a call in, and does not look for its answer there any more. @param {number} id */
+  onLook (id) {
+    const { mailbox } = this;
+    if (mailbox === null) throw new FrameError('The client has no mailbox.')
+    this.hasRun = false; // this is the turn of the call that lies there: it can not be held
+    if (mailbox.hasCall()) mailbox.received();
+    if (mailbox.takenId !== id) throw new FrameError(`A call is said to lie in the mailbox that does not: ${id}.`)
+    const answer = mailbox.takeBack(id);
+    if (answer !== null) this.write(answer);
+  }
+
+  /** Say goodbye. Who has not seen the answer in its mailbox will find nobody to ask for it. @param {Buffer} bye */
+  takeLeave (bye) {
+    const answer = this.mailbox?.takeBack();
+    if (answer != null) this.write(answer);
+    this.write(bye);
   }
 
   /** @param {Buffer} bytes @param {number} start @param {number} end */
@@ -3102,7 +3214,7 @@ class Connection {
     if (admitted !== true) return this.turnAway(token === undefined, admitted)
     this.greeted = true;
     this.reader.limit = this.worker.limit;
-    this.write(helloFrame(this.worker.hello(this.isNear)));
+    this.write(helloFrame({ ...this.worker.hello(this.isNear), mailbox: this.canShare || undefined }));
     if (this.worker.warning !== '') this.write(warningFrame(this.worker.warning));
     if (this.worker.draining) this.write(this.worker.leaving());
   }
@@ -3133,6 +3245,7 @@ class Connection {
     const { out, socket } = this;
     if (out.length === 0) return
     this.out = [];
+    if (this.mailbox !== null && this.mailbox.give(out, performance.now() - this.arrival < QUICK)) return
     if (out.length === 1) socket.write(out[0]);
     else this.writeAll(out);
     if (socket.writableLength > 0 && !this.unsent) this.watchUnsent();
@@ -3189,6 +3302,9 @@ class Connection {
   closed () {
     clearTimeout(this.greeting);
     this.patience.end();
+    this.mailbox?.close();
+    this.mailbox = null;
+    this.worker.spinner.forget(this);
     this.worker.closed(this);
     this.calls.abandonAll(new DOMException('The caller is gone.', 'AbortError'));
   }
@@ -3680,7 +3796,7 @@ async function start () {
   if (options['tls-cert'] !== undefined) await (door = openDoor(worker)); // files that are no good fail the start
   records.attribute = () => worker.attribution.current();
   const said = options.hold === undefined ? [] : await hold(worker);
-  if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection) }); // eslint-disable-line no-new
+  if (options.connection !== undefined) new Connection(worker, { fd: Number(options.connection), isPrivate: true }); // eslint-disable-line no-new
   if (options.hold === undefined) ready(worker);
   setImmediate(() => complete(worker, said).catch(crashed)); // one that can not listen must not stay
 }
@@ -3741,7 +3857,7 @@ async function listenAll (worker) {
   await new Promise(setImmediate);
   if (worker.draining) return []
   return Promise.all([
-    listen(Number(options.private), (socket) => new Connection(worker, takeHandle(socket))),
+    listen(Number(options.private), (socket) => new Connection(worker, { ...takeHandle(socket), isPrivate: true })),
     ...options.shared.map((fd) => listen(Number(fd), httpOn(worker)))
   ])
 }
@@ -3853,10 +3969,13 @@ function tell (message) {
   }
 }
 
+exports.CALL = CALL;
 exports.CANCELLED = CANCELLED;
 exports.Call = Call;
 exports.ConfigError = ConfigError;
 exports.ERROR = ERROR;
+exports.FrameError = FrameError;
+exports.HEADER_SIZE = HEADER_SIZE;
 exports.OK = OK;
 exports.RUNTIME_PATH = RUNTIME_PATH;
 exports.RUNTIME_URL = RUNTIME_URL;
@@ -3864,15 +3983,22 @@ exports.TIMEOUT = TIMEOUT;
 exports.clearInterval = clearInterval;
 exports.clearTimeout = clearTimeout;
 exports.closeStream = closeStream;
+exports.closeSync = closeSync;
 exports.describeError = describeError;
+exports.fstatSync = fstatSync;
 exports.isLoopback = isLoopback;
 exports.isOurs = isOurs;
 exports.isStream = isStream;
 exports.noticeTime = noticeTime;
+exports.openSync = openSync;
 exports.outOfTime = outOfTime;
 exports.performance = performance;
+exports.readSync = readSync;
 exports.readTraceparent = readTraceparent;
+exports.readUint32 = readUint32;
+exports.readlinkSync = readlinkSync;
 exports.serveUpgrade = serveUpgrade;
 exports.setImmediate = setImmediate;
 exports.setInterval = setInterval;
 exports.setTimeout = setTimeout;
+exports.writevSync = writevSync;
