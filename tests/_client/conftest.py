@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,13 +14,22 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
+from js_host._client.channel import Channel
+from js_host._client.mailbox import Mailbox
 from js_host._client.pool import Lane, Pool
+from js_host._client.spin import can_spin
 from js_host._wire import results
 from js_host._wire.frames import BYE, CALL, ERROR, HEADER, HELLO, RESULT
 from js_host.js_host import JSHost
 
+NEEDS_A_MAILBOX = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64" or not can_spin(),
+    reason="mailboxes are for Linux on x86-64, and for two processors",
+)
+
 CONFIG = """
 const fs = require('node:fs')
+const busy = (ms) => { for (const end = performance.now() + ms; performance.now() < end;); }
 module.exports = {
   port: 0, requestDataLimit: LIMIT,
   functions: {
@@ -33,6 +44,9 @@ module.exports = {
     lateText: (n) => new Promise((resolve) => setTimeout(() => resolve('x'.repeat(n)), 250)),
     laterPid: (ms) => new Promise((resolve) => setTimeout(resolve, ms, process.pid)),
     wait: ([ms, value]) => new Promise((resolve) => setTimeout(resolve, ms, value)),
+    soon: async () => 'soon',
+    last: (ms) => { busy(ms); queueMicrotask(() => process.exit(0)); return 'the last word' },
+    worksOn: (ms) => { busy(ms); queueMicrotask(() => busy(1000)); return 'at once' },
     boom: () => { throw new TypeError('so it is') },
     never: () => new Promise(() => {}),
     die: () => process.kill(process.pid, 'SIGKILL'),
@@ -55,6 +69,7 @@ def host(nothing_left: Any) -> Iterator[Callable[..., JSHost]]:
         started.append(host)
         return host
 
+    start.started = started  # type: ignore[attr-defined]
     yield start
     for host in started:
         host.close()
@@ -204,3 +219,17 @@ def frame_fixture() -> Callable[[int, int, bytes], bytes]:
 def hello_fixture() -> Callable[..., bytes]:
     """Give `hello`."""
     return hello
+
+
+@pytest.fixture
+def by_mailbox(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The ids of the calls that went by a mailbox."""
+    ids: list[int] = []
+    exchange = Channel._exchange
+
+    def noted(self: Channel, box: Mailbox, id: int, frame: bytes) -> int:
+        ids.append(id)
+        return exchange(self, box, id, frame)
+
+    monkeypatch.setattr(Channel, "_exchange", noted)
+    return ids

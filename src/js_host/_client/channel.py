@@ -6,25 +6,30 @@ It is the socket of C: gevent puts one in the place of `socket.socket` that wait
 from __future__ import annotations
 
 import _socket
+import os
 from math import inf
 from struct import Struct
 from time import monotonic
 
-from .._wire.frames import LOG, FrameReader
-from .._wire.messages import read_log
+from .._wire.frames import HEADER, LOG, LOOK, MAILBOX, FrameReader
+from .._wire.messages import mailbox_frame, read_log
 from ..exceptions import ConnectionError, FunctionTimeout, UnexpectedResponse, WorkerDied
 from ..utils.sockets import NO_SIGPIPE
-from .spin import Spinner
+from .spin import LONGEST_LOOK, Spinner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._wire.frames import Buffer, Frame
+    from .mailbox import Mailbox
     from .tls import TlsSocket
 
 #: How much longer than its deadline a call waits for the worker to say so itself, in seconds.
 GRACE = 0.6
+
+#: After so many answers that came while polling, the worker is offered a mailbox.
+OFFER_AFTER = 64
 
 #: How many buffers one `sendmsg` takes on every system.
 MAX_PARTS = 1000
@@ -60,6 +65,8 @@ class Channel:
         "_socket",
         "_timeout",
         "last_used",
+        "mailbox",
+        "may_share",
         "spinner",
         "spins",
         "warnings",
@@ -71,6 +78,10 @@ class Channel:
         self._timeout: float | None = UNSET
         self._milliseconds = 0
         self.spinner = Spinner(spin)
+        #: The worker would take a mailbox, and was not offered one.
+        self.may_share = False
+        #: The one that was offered to it.
+        self.mailbox: Mailbox | None = None
         #: Whether to poll for the next answer.
         self.spins = False
         #: When it was taken for a call, or given back.
@@ -87,6 +98,9 @@ class Channel:
     def close(self) -> None:
         """Close the socket: calls that run on it are aborted."""
         self._socket.close()
+        if self.mailbox is not None:
+            self.mailbox.close()
+            self.mailbox = None
 
     def is_usable(self) -> bool:
         """Whether the connection, idle until now, can carry a call. Takes note of what the worker said meanwhile."""
@@ -94,9 +108,12 @@ class Channel:
             while count := self._socket.recv_into(self._reader.get_buffer(), 0, _DONTWAIT):
                 frame = self._reader.received(count)
                 while frame is not None:
-                    if frame.kind != LOG:
+                    if frame.kind == LOG:
+                        self.warnings.append(read_log(frame.body))
+                    elif frame.kind == MAILBOX:
+                        self._offered(frame)
+                    else:
                         return False  # a goodbye
-                    self.warnings.append(read_log(frame.body))
                     frame = self._reader.next_frame()
         except BlockingIOError:
             return True
@@ -158,7 +175,53 @@ class Channel:
                 raise _lost(error) from None
             else:
                 self.spinner.succeeded(start, monotonic())
+                if self.may_share and self.spinner.paid >= OFFER_AFTER and self.spinner.span <= LONGEST_LOOK:
+                    self._offer()
             return count or _ended()
+
+    def _exchange(self, mailbox: Mailbox, id: int, frame: bytes) -> int:
+        """Put a call in the mailbox and read the start of its answer. So many bytes; 0 if it is still on the socket."""
+        start = monotonic()
+        mailbox.put(id, frame)
+        buffer = self._reader.get_buffer()
+        if not mailbox.wait(id, start + self.spinner.span):
+            self._look(id)
+            count = self._read(buffer)
+            self.spinner.failed(start, monotonic())  # the next call goes over the socket
+            return count
+        self.spinner.succeeded(start, monotonic())
+        return mailbox.answer(buffer)
+
+    def _look(self, id: int) -> None:
+        """Tell the worker that we look into the mailbox no more."""
+        try:
+            self._socket.sendall(HEADER.pack(0, id, LOOK, 0, 0, 0), NO_SIGPIPE)
+        except OSError:
+            pass  # the worker is gone: what it said before that is there to be read
+
+    def _offer(self) -> None:
+        """Offer the worker a mailbox, once."""
+        from .mailbox import Mailbox  # late: not every program calls so often
+
+        self.may_share = False
+        try:
+            self.mailbox = box = Mailbox()
+        except OSError:
+            return  # the system has no memory to share, or no descriptor
+        try:
+            self._socket.sendall(mailbox_frame(os.getpid(), box.descriptor(), box.nonce), NO_SIGPIPE)
+        except OSError:
+            pass  # the worker is gone: the next call finds out
+
+    def _offered(self, frame: Frame) -> None:
+        """The worker says whether it has taken what was offered."""
+        if self.mailbox is None:
+            raise UnexpectedResponse("The worker has a mailbox that it was not offered.")
+        if frame.extra:
+            self.mailbox.opened()
+        else:
+            self.mailbox.close()
+            self.mailbox = None
 
     def _read(self, buffer: memoryview, flags: int = 0) -> int:
         try:

@@ -16,6 +16,10 @@ SPIN = 200e-6
 #: How long it polls at least, in seconds.
 SHORTEST_SPIN = 30e-6
 
+#: For how long a mailbox is looked into at most, in seconds: other threads of the program can not run meanwhile. It is
+#: less than the span after a look in vain, so that the next call goes over the socket.
+LONGEST_LOOK = 50e-6
+
 #: After polls that were in vain, one after the other, at most this many calls do without.
 MAX_SKIP = 64
 
@@ -34,12 +38,14 @@ LONGEST_REST = 0.25
 class Spinner:
     """One connection's experience with polling. `limit` is how long it may poll at most, in seconds; 0 is never."""
 
-    __slots__ = ("_back_off", "_interrupted", "_rest_until", "_skip", "limit", "span")
+    __slots__ = ("_back_off", "_interrupted", "_rest_until", "_skip", "limit", "paid", "span")
 
     def __init__(self, limit: float) -> None:
         self.limit = limit
         #: How long to poll now, in seconds.
         self.span = limit
+        #: How many times polling has paid.
+        self.paid = 0
         self._skip = 0
         self._back_off = 0
         self._interrupted = self._rest_until = -float("inf")
@@ -65,6 +71,7 @@ class Spinner:
         span = spent * 2 if spent * 2 > SHORTEST_SPIN else SHORTEST_SPIN
         self.span = span if span < self.limit else self.limit  # `min` and `max` take 0.1 µs of each call
         self._back_off = 0
+        self.paid += 1
 
     def failed(self, start: float, now: float) -> None:
         """The answer came after polling had ended."""

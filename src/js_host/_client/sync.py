@@ -7,6 +7,7 @@ complete exchange must close the connection, so that an answer never meets the w
 from __future__ import annotations
 
 import _socket
+import os
 from time import monotonic, sleep
 
 from .._wire import values
@@ -20,6 +21,7 @@ from .._wire.frames import (
     ERROR,
     HEADER,
     LOG,
+    MAILBOX,
     MAX_ID,
     RESULT,
     RICH,
@@ -126,6 +128,7 @@ class Connection(Channel):
             self.close()
             raise _unanswered(address, timeout, error) from None
         self._reader.limit = self.hello.limit
+        self.may_share = self.hello.mailbox and hasattr(os, "memfd_create")
         self.last_used = monotonic()
 
     def _encrypt(self, address: Address, deadline: float) -> None:
@@ -166,14 +169,17 @@ class Connection(Channel):
             raise self._too_large(name, length)
         head = _pack(length, id, CALL, 0, len(name), self._milliseconds) + name
         self.in_exchange = True
-        if length < SMALL:
+        reader = self._reader
+        mailbox = self.mailbox
+        count = 0
+        if mailbox is not None and self.spins and not reader.end and mailbox.accepts(id, length, self.spinner.span):
+            count = self._exchange(mailbox, id, head + text)
+        elif length < SMALL:
             self._send(head + text)
         else:
             self._send_parts((head, text))
-        reader = self._reader
-        count = 0
         if not reader.end:
-            count = self._receive(reader.get_buffer())
+            count = count or self._receive(reader.get_buffer())  # 0 bytes so far: the answer comes over the socket
             body = reader.sole_result(count, id)
             if body is not None:
                 self.in_exchange = False
@@ -280,6 +286,8 @@ class Connection(Channel):
         """A frame that is not of the call. Answers to others are dropped."""
         if frame.kind == LOG:
             self.warnings.append(read_log(frame.body))
+        elif frame.kind == MAILBOX:
+            self._offered(frame)
         elif frame.kind == BYE:
             self._said_bye(read_bye(frame.body), name.decode(), deadline)
 
