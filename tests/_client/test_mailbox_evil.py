@@ -187,6 +187,28 @@ def test_a_worker_that_does_not_look_is_told_by_a_look_and_answers_by_the_socket
     assert all(id == number for id, number in looks)
 
 
+def test_an_answer_that_a_worker_put_in_before_it_was_killed_is_not_lost(
+    evil: Any, by_mailbox: list[int], monkeypatch: pytest.MonkeyPatch, frame: Any
+) -> None:
+    monkeypatch.setattr("js_host._client.channel.OFFER_AFTER", 1)
+
+    looks: list[int] = []
+
+    def play(client: Any, box: Box) -> None:
+        while True:
+            kind, id, _ = client.read()
+            if kind == LOOK:
+                looks.append(id)
+                if len(looks) == 2:
+                    return box.answer(id, frame(RESULT, id, b'"the last word"'))
+            client.answer(id, id)
+
+    server = served(evil, play)
+    give_up_at = time.monotonic() + PATIENCE
+    while server.call() != "the last word":
+        assert time.monotonic() < give_up_at
+
+
 def offered(server: Any, seen: list[bytes]) -> None:
     """Call until the server was offered a mailbox."""
     give_up_at = time.monotonic() + PATIENCE
@@ -243,7 +265,7 @@ def test_without_memory_to_share_calls_go_by_the_socket(
 ) -> None:
     tried: list[bytes] = []
 
-    def refuse(*args: object) -> None:
+    def refuse(*args: object, **options: object) -> None:
         tried.append(b"")
         raise OSError("no memory to share")
 

@@ -186,7 +186,12 @@ class Channel:
         buffer = self._reader.get_buffer()
         if not mailbox.wait(id, start + self.spinner.span):
             self._look(id)
-            count = self._read(buffer)
+            try:
+                count = self._read(buffer)
+            except WorkerDied:
+                if not mailbox.wait(id, start):
+                    raise
+                return mailbox.answer(buffer) or _ended()  # the last that it did
             self.spinner.failed(start, monotonic())  # the next call goes over the socket
             return count
         self.spinner.succeeded(start, monotonic())
