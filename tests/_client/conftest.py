@@ -47,6 +47,7 @@ module.exports = {
     soon: async () => 'soon',
     last: (ms) => { busy(ms); queueMicrotask(() => process.exit(0)); return 'the last word' },
     worksOn: (ms) => { busy(ms); queueMicrotask(() => busy(1000)); return 'at once' },
+    worksSoon: () => { setImmediate(() => busy(0.5)); return 'at once' },
     boom: () => { throw new TypeError('so it is') },
     never: () => new Promise(() => {}),
     die: () => process.kill(process.pid, 'SIGKILL'),

@@ -286,3 +286,28 @@ test('memory that can not be read or written any more is given up', (t) => {
   box.wake()
   assert.ok(!box.isAwake)
 })
+
+/** A worker's connection with a mailbox, which its client has put into memory. */
+async function shared (t, functions) {
+  const { connect, worker } = await serve(t, functions)
+  const client = await connect()
+  const [connection] = worker.connections
+  const memory = mailbox(t)
+  connection.mailbox = Object.assign(memory.box, { onFrame: connection.onFrame.bind(connection), close () {} })
+  return { ...memory, client, connection, worker }
+}
+
+test('a call that may have lain there for long is answered on the socket: its client looks no longer', { timeout: 5000 }, async (t) => {
+  const { client, connection, put, worker, seen } = await shared(t, { f: () => 'f' })
+  let id = 0
+  const ask = (before) => {
+    put(++id, call(id, 'f', null))
+    connection.mailbox.wake()
+    worker.spinner.lastTurn = performance.now() - before
+    connection.look()
+    return seen().frame.length > 0
+  }
+  while (!ask(0)) await client.next() // until the code is warm
+  assert.ok(!ask(1))
+  assert.equal((await client.next()).id, id)
+})

@@ -49,7 +49,7 @@ class Mailbox {
    */
   constructor (fd, limit, onFrame) {
     this.fd = fd;
-    this.limit = limit;
+    this.limit = Math.min(limit, LARGEST - main.HEADER_SIZE);
     this.onFrame = onFrame;
     /** Whether somebody looks. */
     this.isAwake = false;
@@ -67,7 +67,7 @@ class Mailbox {
 
   /** The client may put calls in. */
   wake () {
-    if (this.isAwake) return
+    if (this.isAwake || this.fd < 0) return
     this.isAwake = true;
     this.#write([YES], AWAKE);
   }
@@ -97,9 +97,9 @@ class Mailbox {
     const { bytes, fd } = this;
     main.readSync(fd, bytes, 0, FIRST_READ, CALL_AT);
     const length = main.readUint32(bytes, 0);
-    const size = main.HEADER_SIZE + length;
-    if (size > LARGEST || length > this.limit) throw new main.FrameError(`A call of ${length} bytes lies in the mailbox.`)
-    if (size > FIRST_READ) main.readSync(fd, bytes, FIRST_READ, size - FIRST_READ, CALL_AT + FIRST_READ);
+    const more = main.HEADER_SIZE + length - FIRST_READ;
+    if (length > this.limit) throw new main.FrameError(`A call of ${length} bytes lies in the mailbox.`)
+    if (more > 0) main.readSync(fd, bytes, FIRST_READ, more, CALL_AT + FIRST_READ);
     const id = main.readUint32(bytes, 4);
     if (id !== this.number[0]) this.hasCall(); // some processors show a number while part of it is written: it is whole by now
     if (bytes[8] !== main.CALL || bytes[9] !== 0 || id !== this.number[0]) throw new main.FrameError('What lies in the mailbox is no plain call.')
@@ -153,6 +153,7 @@ class Mailbox {
     return this.answer === NOTHING ? null : this.answer
   }
 
+  /** Give the memory back, at the end of the connection, or when it can not be read or written any more. */
   close () {
     try {
       if (this.fd >= 0) main.closeSync(this.fd);

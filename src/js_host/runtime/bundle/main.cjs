@@ -3034,6 +3034,8 @@ class Connection {
     this.listening = true;
     /** When the chunk being read came in: deadlines count from here. */
     this.arrival = 0;
+    /** When the mailbox was found empty last: the call that lies in it was put there since. */
+    this.emptyAt = 0;
     /** When this turn began, and whether a call has run in it. */
     this.since = 0;
     this.hasRun = false;
@@ -3104,6 +3106,7 @@ class Connection {
   look () {
     const { mailbox, reader } = this;
     if (mailbox === null || !mailbox.isAwake || !this.listening || reader.isHeld || reader.isPartial || this.broken || !mailbox.hasCall()) return
+    this.emptyAt = this.worker.spinner.lastTurn;
     this.arrival = this.since = performance.now();
     if (!this.take(mailbox, 0, this.worker.spinner.isClose(this.arrival))) this.socket.pause();
   }
@@ -3194,7 +3197,7 @@ class Connection {
     if (mailbox === null) throw new FrameError('The client has no mailbox.')
     this.hasRun = false; // this is the turn of the call that lies there: it can not be held
     if (mailbox.hasCall()) mailbox.received();
-    if (mailbox.takenId !== id) throw new FrameError(`A call is said to lie in the mailbox that does not: ${id}.`)
+    if (mailbox.takenId !== id) throw new FrameError(`The call ${id} is not found in the mailbox.`)
     const answer = mailbox.takeBack(id);
     if (answer !== null) this.write(answer);
   }
@@ -3245,7 +3248,7 @@ class Connection {
     const { out, socket } = this;
     if (out.length === 0) return
     this.out = [];
-    if (this.mailbox !== null && this.mailbox.give(out, performance.now() - this.arrival < QUICK)) return
+    if (this.mailbox !== null && this.mailbox.give(out, performance.now() - this.emptyAt < QUICK)) return
     if (out.length === 1) socket.write(out[0]);
     else this.writeAll(out);
     if (socket.writableLength > 0 && !this.unsent) this.watchUnsent();
