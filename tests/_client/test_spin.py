@@ -7,6 +7,7 @@ import pytest
 from js_host._client.spin import (
     BUSY,
     INTERRUPTED,
+    LONGEST_LOOK,
     LONGEST_REST,
     MAX_SKIP,
     REST,
@@ -53,6 +54,12 @@ def test_each_poll_in_vain_after_the_first_doubles_the_number_of_calls_that_do_w
     for _ in range(20):
         spinner.failed(0.0, 1.0)
     assert sum(not follows(spinner) for _ in range(2 * MAX_SKIP)) == MAX_SKIP
+
+
+def test_after_a_look_in_vain_the_next_call_does_not_go_into_the_mailbox() -> None:
+    spinner = Spinner(SPIN)
+    spinner.failed(0.0, SHORTEST_SPIN)
+    assert spinner.span > LONGEST_LOOK
 
 
 def test_success_makes_up_for_all_failures_before_it() -> None:

@@ -264,7 +264,8 @@ def test_a_program_can_ask_why_a_worker_ended(place: Any) -> None:
     assert story is not None
     assert story.kind == "exit"
     assert "function 'exit' called process.exit(3)" in str(story)
-    assert "called process.exit(3)" in str(held.explain(0))
+    now = held.explain(0)
+    assert now is None or "called process.exit(3)" in str(now), "its successor may serve by now"
 
 
 def test_a_manager_that_is_gone_is_a_story_too(place: Any, kill: Any) -> None:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: The longest frame that a mailbox takes, in bytes.
 LARGEST = 3968
 
-#: One call in so many (a power of two) goes over the socket: other threads of the program can run only then, and what
-#: else the worker has to say is read there.
+#: One call in so many goes over the socket: other threads of the program can run then, and not only when Python makes
+#: us stop, and what else the worker has to say is read there.
 TURN = 32
 
 #: Where the number of the newest call is, where the nonce, and where the worker says that it looks.
