@@ -69,19 +69,30 @@ def memory(name: str = "js-host", content: bytes = b"") -> int:
     return descriptor
 
 
-def test_a_worker_takes_only_memory_that_holds_the_nonce(stranger: Stranger) -> None:
-    nonce = b"0123456789abcdef"
-    right, other = memory(content=nonce), memory(content=b"another's secret")
-    named_otherwise = memory("passwords", nonce)
+NONCE_OF_OURS = b"0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_taken"),
+    [
+        ("js-host", NONCE_OF_OURS, True),
+        ("js-host", b"another's secret", False),
+        ("passwords", NONCE_OF_OURS, False),
+    ],
+)
+def test_a_worker_takes_only_memory_that_holds_the_nonce_and_once(
+    stranger: Stranger, name: str, content: bytes, is_taken: bool
+) -> None:
+    descriptor = memory(name, content)
     try:
-        assert not stranger.offer(other, nonce)
-        assert not stranger.offer(named_otherwise, nonce)
-        assert not stranger.offer(max(right, other, named_otherwise) + 100, nonce)
-        assert stranger.offer(right, nonce)
-        assert not stranger.offer(right, nonce), "it has one"
+        assert stranger.offer(descriptor, NONCE_OF_OURS) == is_taken
+        assert not stranger.offer(descriptor, content), "one offer is all"
     finally:
-        for descriptor in (right, other, named_otherwise):
-            os.close(descriptor)
+        os.close(descriptor)
+
+
+def test_a_descriptor_that_is_not_there_is_no_memory(stranger: Stranger) -> None:
+    assert not stranger.offer(1_000_000, NONCE_OF_OURS)
 
 
 def test_a_worker_does_not_write_into_files_that_are_offered(stranger: Stranger, tmp_path: Any) -> None:

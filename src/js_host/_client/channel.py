@@ -1,5 +1,7 @@
 """A blocking socket that carries frames: sending, receiving, polling before sleeping, and waiting with a limit.
 
+A small call may go through memory instead: see `mailbox`, and `_exchange` for who falls back to the socket when.
+
 It is the socket of C: gevent puts one in the place of `socket.socket` that waits where ours only looks.
 """
 
@@ -108,11 +110,7 @@ class Channel:
             while count := self._socket.recv_into(self._reader.get_buffer(), 0, _DONTWAIT):
                 frame = self._reader.received(count)
                 while frame is not None:
-                    if frame.kind == LOG:
-                        self.warnings.append(read_log(frame.body))
-                    elif frame.kind == MAILBOX:
-                        self._offered(frame)
-                    else:
+                    if not self._heeded(frame):
                         return False  # a goodbye
                     frame = self._reader.next_frame()
         except BlockingIOError:
@@ -120,6 +118,16 @@ class Channel:
         except (OSError, UnexpectedResponse):
             pass
         return False
+
+    def _heeded(self, frame: Frame) -> bool:
+        """Take note of what the worker says between its answers. Whether the frame is that."""
+        if frame.kind == LOG:
+            self.warnings.append(read_log(frame.body))
+        elif frame.kind == MAILBOX:
+            self._offered(frame)
+        else:
+            return False
+        return True
 
     def _send(self, data: bytes) -> None:
         """Send a frame, or several. One that did not leave whole never runs, whatever the reason."""
@@ -184,18 +192,18 @@ class Channel:
         start = monotonic()
         mailbox.put(id, frame)
         buffer = self._reader.get_buffer()
-        if not mailbox.wait(id, start + self.spinner.span):
-            self._look(id)
-            try:
-                count = self._read(buffer)
-            except WorkerDied:
-                if not mailbox.wait(id, start):
-                    raise
-                return mailbox.answer(buffer) or _ended()  # the last that it did
-            self.spinner.failed(start, monotonic())  # the next call goes over the socket
-            return count
-        self.spinner.succeeded(start, monotonic())
-        return mailbox.answer(buffer)
+        if mailbox.wait(id, start + self.spinner.span):
+            self.spinner.succeeded(start, monotonic())
+            return mailbox.answer(buffer)
+        self._look(id)
+        try:
+            count = self._read(buffer)
+        except WorkerDied:
+            if not mailbox.has_answer(id):
+                raise
+            return mailbox.answer(buffer) or _ended()  # the last that it did
+        self.spinner.failed(start, monotonic())  # the next call goes over the socket
+        return count
 
     def _look(self, id: int) -> None:
         """Tell the worker that we look into the mailbox no more."""

@@ -94,8 +94,12 @@ class Mailbox:
         words = self._words
         while words[_ANSWERED] != id:
             if monotonic() >= end:
-                return words[_ANSWERED] == id  # another program may have had the processor since
+                return self.has_answer(id)  # another program may have had the processor since
         return True
+
+    def has_answer(self, id: int) -> bool:
+        """Whether the answer to call `id` is there, or that it is on the socket."""
+        return self._words[_ANSWERED] == id
 
     def answer(self, room: memoryview) -> int:
         """Copy the answer to where the next bytes of the worker are to go. Its length; 0 if it is on the socket."""

@@ -20,8 +20,6 @@ from .._wire.frames import (
     END,
     ERROR,
     HEADER,
-    LOG,
-    MAILBOX,
     MAX_ID,
     RESULT,
     RICH,
@@ -30,7 +28,7 @@ from .._wire.frames import (
     rich_body,
 )
 from .._wire.handshake import upgrade_answer, upgrade_request
-from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello, read_log
+from .._wire.messages import Bye, Stopping, hello_frame, read_bye, read_error, read_hello
 from .._wire.traces import plain_name
 from ..exceptions import (
     ConnectionError,
@@ -284,11 +282,7 @@ class Connection(Channel):
 
     def _aside(self, frame: Frame, name: bytes, deadline: float | None) -> None:
         """A frame that is not of the call. Answers to others are dropped."""
-        if frame.kind == LOG:
-            self.warnings.append(read_log(frame.body))
-        elif frame.kind == MAILBOX:
-            self._offered(frame)
-        elif frame.kind == BYE:
+        if not self._heeded(frame) and frame.kind == BYE:
             self._said_bye(read_bye(frame.body), name.decode(), deadline)
 
     def _answer_question(self, frame: Frame, performer: Performer | None) -> None:

@@ -195,20 +195,19 @@ export class Connection {
     }
   }
 
-  /** The client offers memory. @param {Buffer} bytes @param {number} start @param {number} end */
+  /** The client offers memory, once. @param {Buffer} bytes @param {number} start @param {number} end */
   onMailbox (bytes, start, end) {
     const offer = readOffer(bytes, start, end)
-    if (this.canShare) this.share(offer).catch(() => this.write(mailboxFrame(false)))
-    else this.write(mailboxFrame(false))
+    if (!this.canShare) return this.write(mailboxFrame(false))
     this.canShare = false
+    // Late: many clients never call so often. Without descriptors it can not be loaded.
+    import('./mailbox.mjs').then((module) => this.share(module, offer), () => this.write(mailboxFrame(false)))
   }
 
-  /** @param {import('./mailbox.mjs').Offer} offer */
-  async share (offer) {
-    const { openMailbox } = await import('./mailbox.mjs') // late: many clients never call so often
+  /** @param {typeof import('./mailbox.mjs')} module @param {import('./mailbox.mjs').Offer} offer */
+  share ({ openMailbox }, offer) {
     if (this.socket.destroyed) return
     this.mailbox = openMailbox(offer, this.worker.limit, this.onFrame.bind(this))
-    this.canShare = this.mailbox === null
     this.write(mailboxFrame(this.mailbox !== null))
   }
 

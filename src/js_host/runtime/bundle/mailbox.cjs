@@ -29,6 +29,7 @@ const AWAKE = 64;
 /** Where the frame of a call begins, and where that of an answer ends: behind it are its length and the number of the call. */
 const CALL_AT = 128;
 const ANSWER_END = CALL_AT + 2 * LARGEST;
+const SIZE = ANSWER_END + 8;
 
 /** So many bytes of a call are read first: most have no more. */
 const FIRST_READ = 256;
@@ -203,5 +204,6 @@ function nonceOf (fd) {
 
 exports.LARGEST = LARGEST;
 exports.Mailbox = Mailbox;
+exports.SIZE = SIZE;
 exports.openMailbox = openMailbox;
 exports.openMemory = openMemory;
