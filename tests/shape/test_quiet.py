@@ -13,7 +13,7 @@ from js_host.conf import settings
 HEAVY = {
     *("argparse", "asyncio", "contextlib", "dataclasses", "email", "hashlib", "http", "inspect", "json", "logging"),
     *("msgspec", "numpy", "pathlib", "pydantic", "queue", "re", "select", "selectors", "signal", "socket", "ssl"),
-    *("subprocess", "tempfile", "threading", "typing", "urllib", "uuid", "django", "flask", "fastapi"),
+    *("mmap", "subprocess", "tempfile", "threading", "typing", "urllib", "uuid", "django", "flask", "fastapi"),
 }
 
 PROGRAM = """
