@@ -1,9 +1,12 @@
-"""When a connection polls for an answer, and for how long. No process, no clock."""
+"""When a connection polls for an answer, and for how long. No process."""
 
 from __future__ import annotations
 
+import _socket
+
 import pytest
 
+from js_host._client.channel import Channel
 from js_host._client.spin import (
     BUSY,
     INTERRUPTED,
@@ -16,6 +19,7 @@ from js_host._client.spin import (
     Spinner,
     spin_time,
 )
+from js_host._wire.frames import HEADER, RESULT
 
 
 def follows(spinner: Spinner, now: float = 100.0) -> bool:
@@ -54,6 +58,28 @@ def test_each_poll_in_vain_after_the_first_doubles_the_number_of_calls_that_do_w
     for _ in range(20):
         spinner.failed(0.0, 1.0)
     assert sum(not follows(spinner) for _ in range(2 * MAX_SKIP)) == MAX_SKIP
+
+
+def test_answers_that_are_there_at_once_are_polled_for_as_seldom_as_those_that_never_come_in_time() -> None:
+    at_once, in_vain = Spinner(SPIN), Spinner(SPIN)
+    for _ in range(10):
+        at_once.needless()
+        in_vain.failed(0.0, SPIN)
+    assert [follows(at_once) for _ in range(2 * MAX_SKIP)] == [follows(in_vain) for _ in range(2 * MAX_SKIP)]
+
+
+def test_a_connection_whose_answers_are_there_at_once_hardly_polls() -> None:
+    ours, worker = _socket.socketpair()
+    channel = Channel(ours, SPIN)
+    polls = 0
+    for id in range(1, 1001):
+        worker.send(HEADER.pack(0, id, RESULT, 0, 0, 0))
+        channel.spins = follows(channel.spinner)
+        polls += channel.spins
+        assert channel._read_frame(None).id == id
+    channel.close()
+    worker.close()
+    assert polls < 30
 
 
 def test_after_a_look_in_vain_the_next_call_does_not_go_into_the_mailbox() -> None:

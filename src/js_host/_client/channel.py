@@ -168,6 +168,17 @@ class Channel:
         """Read the first bytes of an answer: poll a little before sleeping, where that is likely to pay."""
         if not self.spins:
             return self._read(buffer)
+        try:
+            count = self._socket.recv_into(buffer, 0, _DONTWAIT)
+        except BlockingIOError:
+            return self._poll(buffer)
+        except OSError as error:
+            raise _lost(error) from None
+        self.spinner.needless()
+        return count or _ended()
+
+    def _poll(self, buffer: memoryview) -> int:
+        """The same, for an answer that was not there at once."""
         receive = self._socket.recv_into
         start = monotonic()
         end = start + self.spinner.span

@@ -3,7 +3,8 @@
 A process that sleeps in the kernel costs a wake-up when its answer comes, several times the call itself. One
 that polls in vain costs the time that it polled, and on busy processors it keeps the worker from running. So a
 connection polls only while that pays: for about twice as long as the last answers took, less often after each
-time in a row that was in vain, and not at all for a while after it was itself interrupted again and again.
+time in a row that was in vain or needless, and not at all for a while after it was itself interrupted again and
+again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SHORTEST_SPIN = 30e-6
 #: less than the span after a look in vain, so that the next call goes over the socket.
 LONGEST_LOOK = 50e-6
 
-#: After polls that were in vain, one after the other, at most this many calls do without.
+#: After polls that were in vain or needless, one after the other, at most this many calls do without.
 MAX_SKIP = 64
 
 #: A poll that took so much longer than it should was interrupted for another process, in seconds.
@@ -76,6 +77,16 @@ class Spinner:
     def failed(self, start: float, now: float) -> None:
         """The answer came after polling had ended."""
         self.span = min((now - start) * 2, self.limit)
+        self._hold_back()
+
+    def needless(self) -> None:
+        """The answer was there at the first look, so that a sleep would have been none.
+
+        Again and again that is a busy processor, which the system gives to the worker while we send.
+        """
+        self._hold_back()
+
+    def _hold_back(self) -> None:
         self._skip = self._back_off
         self._back_off = min(self._back_off * 2 or 1, MAX_SKIP)
 
