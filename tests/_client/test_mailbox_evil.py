@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,7 @@ class Box:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a client wait for as long as it takes a server in Python to answer, and poll whatever was before."""
     monkeypatch.setattr(layout, "LONGEST_LOOK", 60.0)
+    monkeypatch.setattr(layout, "MOST_LOOKS", sys.maxsize)
     call = Connection.call
 
     def called(self: Connection, *args: Any) -> object:

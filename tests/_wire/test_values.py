@@ -350,6 +350,25 @@ def test_what_is_quick_is_loaded_once_also_for_who_holds_the_decoder_of_before(m
     assert len(loads) == 1
 
 
+def test_what_can_not_be_loaded_for_want_of_a_descriptor_is_loaded_for_a_later_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class NoDescriptor:
+        def find_spec(self, *_: object) -> None:
+            raise OSError(24, "Too many open files")
+
+    use_encoder(monkeypatch, "at first")
+    monkeypatch.setattr(values, "FEW", 0)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.delattr(sys.modules[values.__package__], "quick")
+        meanwhile.delitem(sys.modules, quick.__name__)
+        meanwhile.setattr(sys, "meta_path", [NoDescriptor()])
+        assert values.decode(b"[1]") == [1]
+        assert values.encode([1]) == (b"[1]", [])  # as a rich value
+    assert values.encode([1]) == (b"[1]", None)
+    assert values.encode_plain is quick.encode
+
+
 def test_a_text_that_is_refused_while_another_thread_loads_what_is_quick_is_refused_as_always(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -225,13 +225,13 @@ class Channel:
 
     def _offer(self) -> None:
         """Offer the worker a mailbox, once."""
-        from .mailbox import Mailbox  # late: not every program calls so often
-
         self.may_share = False
         try:
+            from .mailbox import Mailbox  # late: not every program calls so often
+
             self.mailbox = box = Mailbox()
-        except OSError:
-            return  # the system has no memory to share, or no descriptor
+        except (ImportError, OSError):
+            return  # the system has no memory to share, or no descriptor, or shows our files no more
         try:
             self._socket.sendall(mailbox_frame(os.getpid(), box.descriptor(), box.nonce), NO_SIGPIPE)
         except OSError:

@@ -12,6 +12,7 @@ import fcntl
 import os
 import sys
 from io import FileIO
+from itertools import repeat
 from mmap import mmap
 from time import monotonic
 
@@ -29,6 +30,9 @@ LARGEST = 3968
 #: One call in so many goes over the socket: other threads of the program can run then, and not only when Python makes
 #: us stop, and what else the worker has to say is read there.
 TURN = 32
+
+#: It is looked into at most so often for one answer, should a test have stopped the clock.
+MOST_LOOKS = 10_000
 
 #: Where the number of the newest call is, where the nonce, and where the worker says that it looks.
 NUMBER, NONCE, AWAKE = 0, 16, 64
@@ -50,6 +54,13 @@ _TRACK: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else 
 #: Nobody can make it smaller under us, which would be the end of this process.
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 
+_FLAGS = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+
+#: What a closed one has.
+_NO_MEMORY = bytearray(SIZE)
+_NO_VIEW = memoryview(_NO_MEMORY)
+_NO_WORDS = _NO_VIEW.cast("I")
+
 
 class Mailbox:
     """The memory of one connection. It is offered first, then the worker may take it."""
@@ -58,11 +69,12 @@ class Mailbox:
 
     def __init__(self) -> None:
         """Raises OSError if the system has no memory to share."""
-        self._file = FileIO(os.memfd_create("js-host", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+")
+        # Called by `map`, which no exception of a signal interrupts: it would lose a descriptor that nobody holds yet.
+        (self._file,) = map(FileIO, map(os.memfd_create, ("js-host",), (_FLAGS,)), ("r+",))
         try:
             self._file.truncate(SIZE)
             fcntl.fcntl(self._file, fcntl.F_ADD_SEALS, _SEALS)
-            self._memory = mmap(self._file.fileno(), SIZE, **_TRACK)
+            self._memory: mmap | bytearray = mmap(self._file.fileno(), SIZE, **_TRACK)
         except BaseException:
             self._file.close()
             raise
@@ -92,10 +104,12 @@ class Mailbox:
     def wait(self, id: int, end: float) -> bool:
         """Look for the answer to call `id` until that moment. Whether it is there."""
         words = self._words
-        while words[_ANSWERED] != id:
+        for _ in repeat(None, MOST_LOOKS):
+            if words[_ANSWERED] == id:
+                return True
             if monotonic() >= end:
-                return self.has_answer(id)  # another program may have had the processor since
-        return True
+                break
+        return self.has_answer(id)  # another program may have had the processor since
 
     def has_answer(self, id: int) -> bool:
         """Whether the answer to call `id` is there, or that it is on the socket."""
@@ -110,8 +124,6 @@ class Mailbox:
         return length
 
     def close(self) -> None:
-        """Give the memory back."""
-        self._words.release()
-        self._view.release()
-        self._memory.close()
+        """Give the memory back. Who is in the middle of a call, as after a fork in it, finds no answer."""
+        self._memory, self._view, self._words = _NO_MEMORY, _NO_VIEW, _NO_WORDS
         self._file.close()

@@ -64,7 +64,7 @@ def _encode_at_first(value: object) -> bytes | None:
         except (ValueError, RecursionError):  # no number of JSON's, or too little of the stack is left
             pass
     load_quick()
-    return encode_plain(value)
+    return None if encode_plain is _encode_at_first else encode_plain(value)
 
 
 def _is_little(value: object) -> bool:
@@ -91,7 +91,7 @@ def _decode_at_first(text: Buffer) -> object:
     if next(_number) < FEW and len(text) <= FEW_CHARACTERS:
         return _decode_slowly(text)
     load_quick()
-    return decode_quickly(text)
+    return _decode_slowly(text) if decode_quickly is _decode_at_first else decode_quickly(text)
 
 
 def _decode_slowly(text: Buffer) -> object:
@@ -122,6 +122,8 @@ def _load_quick() -> None:
 
         # The last one last: who sees it need not load the others.
         refusals, decode_quickly, encode_plain = quick.REFUSALS, quick.decode, quick.encode
+    except OSError:
+        pass  # the program has no descriptor left: the next value tries again
     except Exception:  # an isolated sub-interpreter can not load it, and a finalizer that comes meanwhile finds half
         decode_quickly, encode_plain = _decode_slowly, _leave_to_rich
 
