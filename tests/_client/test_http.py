@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from js_host._client.http import HttpLink, _beginning
+from js_host._client.address import Address
+from js_host._client.http import HttpLink, _beginning, _Connection
 from js_host._client.pool import Pool
 from js_host.async_js_host import AsyncJSHost
 from js_host.conf import settings
@@ -174,6 +176,15 @@ def test_a_cache_in_between_answers_the_same_call_once(run: Any) -> None:
             assert len({path for path in cache.asked if path.startswith("/function/count?hash=")}) == 2
     finally:
         cache.close()
+
+
+def test_what_is_written_over_plain_http_is_sent_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = _Connection(Address.url(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        connection.connect()
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+        assert all(connection.sock.getsockopt(*option) for option in options)
+        connection.close()
 
 
 def test_a_bare_host_upgrades(run: Any) -> None:

@@ -27,6 +27,7 @@ from ..exceptions import (
 from .access import tls_hint
 from .channel import deadline_in, time_left
 from .one_by_one import one_by_one
+from .sync import prepare_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ class _Connection(http.client.HTTPConnection):
         self.sock.settimeout(time_left(self._deadline))
         try:
             self.sock.connect(self._address.target)
+            if self._address.family != socket.AF_UNIX:
+                prepare_tcp(self.sock)
         except OSError as error:
             raise ConnectionError(f"No host answers at {self._address}: {error.strerror or error}.") from None
         if self._address.is_encrypted:
