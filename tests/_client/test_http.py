@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
-from js_host._client.http import HttpLink, _beginning, _Connection
+from js_host._client.http import HttpLink, _beginning, _Connection, _large_integer
 from js_host._client.pool import Pool
+from js_host._wire.results import value
+from js_host._wire.values import encode, load_quick
 from js_host.async_js_host import AsyncJSHost
 from js_host.conf import settings
 from js_host.exceptions import (
@@ -185,6 +187,43 @@ def test_what_is_written_over_plain_http_is_sent_at_once() -> None:
         options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
         assert all(connection.sock.getsockopt(*option) for option in options)
         connection.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (2**53, "9007199254740992"),
+        ({"a": [1.5, {"b": -(2**53)}]}, "-9007199254740992"),
+        ([10**18, "x"], str(10**18)),
+        ({"n": 2**64 - 1}, str(2**64 - 1)),
+    ],
+)
+def test_over_plain_http_an_integer_that_would_be_rounded_is_refused_before_it_is_sent(
+    data: object, shown: str
+) -> None:
+    link = HttpLink(Address.url("http://127.0.0.1:1"))  # where nobody answers
+    with pytest.raises(
+        ValueNotSupported, match=rf"data for echo holds the integer {shown} .*plain HTTP only"
+    ) as caught:
+        link.call(b"echo", data, 5, value)
+    assert not caught.value.maybe_executed
+    with pytest.raises(ValueNotSupported, match="big integers"):
+        link.call(b"echo", [b"", data], 5, value)
+
+
+@pytest.mark.parametrize(
+    "data", [2**53 - 1, -(2**53) + 1, 2.0**60, 1e300, -1234567890123456.75, "9007199254740993", {"9007199254740993": 0}]
+)
+def test_what_only_looks_like_such_an_integer_is_not_refused(data: object) -> None:
+    for _ in range(2):  # by the encoder of a program's first calls, and by the quick one
+        text, attachments = encode(data)
+        assert (attachments, _large_integer(text)) == (None, None)
+        load_quick()
+
+
+def test_of_an_integer_of_a_thousand_digits_the_beginning_is_told() -> None:
+    assert _large_integer(b"[1, %b]" % (b"7" * 1000)) == "7" * 40 + "…"
+    assert _large_integer(b"-" + b"7" * 5000) == "-" + "7" * 39 + "…"
 
 
 def test_a_bare_host_upgrades(run: Any) -> None:

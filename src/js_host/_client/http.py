@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import re
 import socket
 import weakref
 from collections import deque
@@ -46,6 +47,11 @@ BYTES = "application/octet-stream"
 #: How a host that wants a token says that it is one.
 REALM = 'realm="js-host"'
 
+#: What may be an integer beyond ±(2^53 - 1): those have 16 digits or more.
+_LONG_NUMBER = re.compile(rb"\d{16}")
+#: An integer is shown up to here.
+SHOWN_DIGITS = 40
+
 
 class Answer(NamedTuple):
     """What a host answered; `challenge` says whether it wants a token."""
@@ -70,12 +76,7 @@ class HttpLink:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> object:
         """Call a function and return its decoded result. Which worker gets it is the host's to decide."""
-        data, attachments = encode(value)
-        if attachments is not None:
-            raise ValueNotSupported(
-                f"The data for {plain_name(name)} holds what JSON can not say (bytes, dates, sets, big integers …), "
-                f"and the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
-            )
+        data = self._encode(name, value)
         # The hash lets a cache in between tell one call from another.
         name, traceparent = split_name(name)
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
@@ -126,6 +127,20 @@ class HttpLink:
         """Close the connections that are idle."""
         while self._idle:
             self._idle.pop().close()
+
+    def _encode(self, name: bytes, value: object) -> bytes:
+        """The data of a call as JSON. Raises ValueNotSupported where `JSON.parse` would read something else."""
+        data, attachments = encode(value)
+        if attachments is not None:
+            found = "what JSON can not say (bytes, dates, sets, big integers …)"
+        elif integer := _large_integer(data):
+            found = f"the integer {integer} (beyond ±(2**53 - 1) JSON.parse rounds)"
+        else:
+            return data
+        raise ValueNotSupported(
+            f"The data for {plain_name(name)} holds {found}, "
+            f"and the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
+        )
 
     def _request(
         self,
@@ -259,6 +274,22 @@ def _quote(name: bytes) -> str:
     from urllib.parse import quote
 
     return quote(name, safe="")
+
+
+def _large_integer(text: bytes) -> str | None:
+    """The first integer of a JSON text that is beyond what a number of JavaScript's holds exactly, shortened."""
+    if not _LONG_NUMBER.search(text):  # it may find a float, or a part of a string: the parser knows
+        return None
+    from .._wire.rich import MAX_SAFE_INTEGER  # late: few programs need it
+
+    found: list[str] = []
+
+    def look(digits: str) -> None:
+        if len(digits) > SHOWN_DIGITS or abs(int(digits)) > MAX_SAFE_INTEGER:
+            found.append(digits if len(digits) <= SHOWN_DIGITS else digits[:SHOWN_DIGITS] + "…")
+
+    json.loads(text, parse_int=look)
+    return found[0] if found else None
 
 
 def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder) -> object:
