@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
+import os
 import socket
 import subprocess
 import threading
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 
 from js_host._client.address import Address
-from js_host._client.http import HttpLink, _beginning, _Connection, _large_integer
+from js_host._client.http import HttpLink, _beginning, _Connection, _large_integer, _result
 from js_host._client.pool import Pool
 from js_host._wire.results import value
 from js_host._wire.values import encode, load_quick
@@ -25,6 +27,8 @@ from js_host.exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
+    JSHostError,
+    PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
     ValueNotSupported,
@@ -155,8 +159,10 @@ def assert_it_is_called_as_the_original_was(host: JSHost) -> None:
         host.function("absent")()
     with pytest.raises(ValueNotSupported, match="plain HTTP only"):
         host.function("echo")(b"bytes")
-    with pytest.raises(FunctionTimeout):
+    with pytest.raises(FunctionTimeout, match=rf"^never: the host at {host.get_url()} gave no result within 0\.2 s\.$"):
         host.function("never", timeout=0.2)()
+    with pytest.raises(PayloadTooLarge, match=r"^echo: PayloadTooLargeError: request entity too large$"):
+        host.function("echo")("x" * 11_000_000)
     assert set(host.get_config()["functions"]) >= {"echo", "greet"}
     assert isinstance(host._link, HttpLink)
 
@@ -280,6 +286,51 @@ def test_of_a_page_that_is_no_hosts_the_first_line_is_told() -> None:
     assert _beginning(b"\n<!DOCTYPE HTML>\n<html>\n") == "'<!DOCTYPE HTML>'"
     assert _beginning("é\u2028".encode() * 200) == repr("é")
     assert (_beginning(b""), _beginning(b"\xff")) == ("and nothing more", "'\ufffd'")
+
+
+EXPRESS = """<!DOCTYPE html>
+<html lang="en">
+<head><title>Error</title></head>
+<body>
+<pre>SyntaxError: Unexpected token &lt;<br> &nbsp; &nbsp;at JSON.parse (&lt;anonymous&gt;)</pre>
+</body>"""
+
+NGINX = """<html>\r\n<head><title>413 Request Entity Too Large</title><style>h1 {}</style></head>
+<body>\r\n<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>"""
+
+
+@pytest.mark.parametrize(
+    ("status", "page", "error", "message"),
+    [
+        (
+            400,
+            EXPRESS,
+            UnexpectedResponse,
+            "Called function 'f'. The host answered 400: SyntaxError: Unexpected token <",
+        ),
+        (413, EXPRESS, PayloadTooLarge, "f: SyntaxError: Unexpected token <"),
+        (413, NGINX, PayloadTooLarge, "f: 413 Request Entity Too Large nginx/1.22.1"),
+        (413, "", PayloadTooLarge, "f: the data is over the limit of the host."),
+        (500, EXPRESS, FunctionError, "Unexpected token <"),
+        (502, "<p>" + "x" * 9000, UnexpectedResponse, f"Called function 'f'. The host answered 502: {'x' * 500}"),
+    ],
+)
+def test_a_page_of_html_that_tells_an_error_is_shown_as_its_text(
+    status: int, page: str, error: type[JSHostError], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        _result(status, "text/html", page.encode(), "f", value)
+    assert caught.value.args == (message,)
+
+
+def test_a_host_whose_machine_is_gone_is_a_connection_error_and_no_timeout_of_the_function() -> None:
+    link = HttpLink(Address.url("http://127.0.0.1:1"))
+    gone = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+    for timeout in (None, 5.0):
+        error = link._failure(gone, "f", timeout, was_open=True)
+        assert isinstance(error, ConnectionError)
+        assert error.maybe_executed
+    assert isinstance(link._failure(TimeoutError("timed out"), "f", 5.0, was_open=True), FunctionTimeout)
 
 
 def test_what_is_no_host_is_told(run: Any) -> None:

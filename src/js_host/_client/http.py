@@ -37,20 +37,28 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._wire.results import Decoder
+    from ..exceptions import JSHostError
     from .address import Address
     from .aio_threads import AsyncThreads
     from .job import Job
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
+HTML = "text/html"
 
 #: How a host that wants a token says that it is one.
 REALM = 'realm="js-host"'
 
 #: What may be an integer beyond ±(2^53 - 1): those have 16 digits or more.
 _LONG_NUMBER = re.compile(rb"\d{16}")
-#: An integer is shown up to here.
+#: An integer, and the text of a page that tells an error, are shown up to here.
 SHOWN_DIGITS = 40
+SHOWN_TEXT = 500
+
+_NOT_SHOWN = re.compile(r"<(head|script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+#: So many characters are looked at of a page that is not the original host's.
+LONGEST_PAGE = 10_000
 
 
 class Answer(NamedTuple):
@@ -80,7 +88,7 @@ class HttpLink:
         # The hash lets a cache in between tell one call from another.
         name, traceparent = split_name(name)
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
-        status, kind, body, _ = self._request("POST", path, data, timeout, traceparent)
+        status, kind, body, _ = self._request("POST", path, data, timeout, traceparent, name.decode())
         return _result(status, kind, body, name.decode(), decode)
 
     def stream(
@@ -149,6 +157,7 @@ class HttpLink:
         data: bytes | None,
         timeout: float | None,
         traceparent: str | None = None,
+        what: str = "/status",
         *,
         with_token: bool = True,
     ) -> Answer:
@@ -164,11 +173,8 @@ class HttpLink:
             body = response.read()
         except BaseException as error:
             connection.close()
-            if isinstance(error, TimeoutError):
-                raise FunctionTimeout(f"The host at {self.address} gave no result before the deadline.") from None
             if isinstance(error, (OSError, http.client.HTTPException)):
-                message = f"The host at {self.address} did not answer: {error}{tls_hint(error)}"
-                raise ConnectionError(message, maybe_executed=connection.was_open) from None
+                raise self._failure(error, what, timeout, connection.was_open) from None
             raise
         if response.will_close:
             connection.close()
@@ -176,6 +182,13 @@ class HttpLink:
             self._idle.append(connection)
         headers_in = response.headers
         return Answer(response.status, headers_in.get_content_type(), body, headers_in["WWW-Authenticate"] or "")
+
+    def _failure(self, error: Exception, what: str, timeout: float | None, was_open: bool) -> JSHostError:
+        # A timeout with an errno is the system's: the machine of the host is gone.
+        if isinstance(error, TimeoutError) and error.errno is None and timeout is not None:
+            return FunctionTimeout(f"{what}: the host at {self.address} gave no result within {round(timeout, 3):g} s.")
+        message = f"The host at {self.address} did not answer: {error}{tls_hint(error)}"
+        return ConnectionError(message, maybe_executed=was_open)
 
     def _take(self, timeout: float | None) -> _Connection:
         while self._idle:
@@ -299,14 +312,17 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
         if kind == BYTES:
             return decode(b'{"$":["bytes",0]}', [body])
         return decode(json.dumps(body.decode("utf-8", "replace")).encode(), None)
-    text = body.decode("utf-8", "replace")
+    raise _error(status, _text(kind, body, is_short=status != 500), function)
+
+
+def _error(status: int, text: str, function: str) -> JSHostError:
     if status == 500:
-        raise _function_error(_text_of_page(text) if kind == "text/html" else text, function)
+        return _function_error(text, function)
     if status == 404:
-        raise UnknownFunction(f"{function}: {text}. `js-host functions --url …` lists those that the host has.")
+        return UnknownFunction(f"{function}: {text}. `js-host functions --url …` lists those that the host has.")
     if status == 413:
-        raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
-    raise UnexpectedResponse(
+        return PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
+    return UnexpectedResponse(
         f"Called function {function!r}. The host answered {status}: {text[:2000]}", maybe_executed=status >= 500
     )
 
@@ -317,12 +333,22 @@ def _beginning(body: bytes) -> str:
     return repr(lines[0][:100]) if lines else "and nothing more"
 
 
+def _text(kind: str, body: bytes, *, is_short: bool) -> str:
+    """What an error says, without the tags of a page and, if it is to be short, without the stack in it."""
+    text = body.decode("utf-8", "replace")
+    if kind != HTML:
+        return text
+    text = _text_of_page(text)
+    return " ".join(text.partition("\n    at ")[0].split())[:SHOWN_TEXT] if is_short else text
+
+
 def _text_of_page(page: str) -> str:
-    """What the original host makes of a function that throws: a page with `<pre>TypeError: so<br> &nbsp; …</pre>`."""
+    """The original host makes a page of an error, `<pre>TypeError: so<br> &nbsp; …</pre>`; a proxy makes others."""
     from html import unescape
 
-    text = page.partition("<pre>")[2].partition("</pre>")[0] or page
-    return unescape(text.replace("<br>", "\n").replace(" &nbsp; &nbsp;", "    "))
+    text = page.partition("<pre>")[2].partition("</pre>")[0] or _NOT_SHOWN.sub("", page[:LONGEST_PAGE])
+    text = text.replace("<br>", "\n").replace(" &nbsp; &nbsp;", "    ")
+    return unescape(_TAG.sub(" ", text)).strip()
 
 
 def _function_error(stack: str, function: str) -> FunctionError:
