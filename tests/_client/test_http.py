@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
+import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -13,14 +16,19 @@ from typing import Any
 
 import pytest
 
-from js_host._client.http import HttpLink, _beginning
+from js_host._client.address import Address
+from js_host._client.http import HttpLink, _beginning, _Connection, _large_integer, _result
 from js_host._client.pool import Pool
+from js_host._wire.results import value
+from js_host._wire.values import encode, load_quick
 from js_host.async_js_host import AsyncJSHost
 from js_host.conf import settings
 from js_host.exceptions import (
     ConnectionError,
     FunctionError,
     FunctionTimeout,
+    JSHostError,
+    PayloadTooLarge,
     UnexpectedResponse,
     UnknownFunction,
     ValueNotSupported,
@@ -151,8 +159,10 @@ def assert_it_is_called_as_the_original_was(host: JSHost) -> None:
         host.function("absent")()
     with pytest.raises(ValueNotSupported, match="plain HTTP only"):
         host.function("echo")(b"bytes")
-    with pytest.raises(FunctionTimeout):
+    with pytest.raises(FunctionTimeout, match=rf"^never: the host at {host.get_url()} gave no result within 0\.2 s\.$"):
         host.function("never", timeout=0.2)()
+    with pytest.raises(PayloadTooLarge, match=r"^echo: PayloadTooLargeError: request entity too large$"):
+        host.function("echo")("x" * 11_000_000)
     assert set(host.get_config()["functions"]) >= {"echo", "greet"}
     assert isinstance(host._link, HttpLink)
 
@@ -174,6 +184,52 @@ def test_a_cache_in_between_answers_the_same_call_once(run: Any) -> None:
             assert len({path for path in cache.asked if path.startswith("/function/count?hash=")}) == 2
     finally:
         cache.close()
+
+
+def test_what_is_written_over_plain_http_is_sent_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = _Connection(Address.url(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        connection.connect()
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+        assert all(connection.sock.getsockopt(*option) for option in options)
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (2**53, "9007199254740992"),
+        ({"a": [1.5, {"b": -(2**53)}]}, "-9007199254740992"),
+        ([10**18, "x"], str(10**18)),
+        ({"n": 2**64 - 1}, str(2**64 - 1)),
+    ],
+)
+def test_over_plain_http_an_integer_that_would_be_rounded_is_refused_before_it_is_sent(
+    data: object, shown: str
+) -> None:
+    link = HttpLink(Address.url("http://127.0.0.1:1"))  # where nobody answers
+    with pytest.raises(
+        ValueNotSupported, match=rf"data for echo holds the integer {shown} .*plain HTTP only"
+    ) as caught:
+        link.call(b"echo", data, 5, value)
+    assert not caught.value.maybe_executed
+    with pytest.raises(ValueNotSupported, match="big integers"):
+        link.call(b"echo", [b"", data], 5, value)
+
+
+@pytest.mark.parametrize(
+    "data", [2**53 - 1, -(2**53) + 1, 2.0**60, 1e300, -1234567890123456.75, "9007199254740993", {"9007199254740993": 0}]
+)
+def test_what_only_looks_like_such_an_integer_is_not_refused(data: object) -> None:
+    for _ in range(2):  # by the encoder of a program's first calls, and by the quick one
+        text, attachments = encode(data)
+        assert (attachments, _large_integer(text)) == (None, None)
+        load_quick()
+
+
+def test_of_an_integer_of_a_thousand_digits_the_beginning_is_told() -> None:
+    assert _large_integer(b"[1, %b]" % (b"7" * 1000)) == "7" * 40 + "…"
+    assert _large_integer(b"-" + b"7" * 5000) == "-" + "7" * 39 + "…"
 
 
 def test_a_bare_host_upgrades(run: Any) -> None:
@@ -230,6 +286,51 @@ def test_of_a_page_that_is_no_hosts_the_first_line_is_told() -> None:
     assert _beginning(b"\n<!DOCTYPE HTML>\n<html>\n") == "'<!DOCTYPE HTML>'"
     assert _beginning("é\u2028".encode() * 200) == repr("é")
     assert (_beginning(b""), _beginning(b"\xff")) == ("and nothing more", "'\ufffd'")
+
+
+EXPRESS = """<!DOCTYPE html>
+<html lang="en">
+<head><title>Error</title></head>
+<body>
+<pre>SyntaxError: Unexpected token &lt;<br> &nbsp; &nbsp;at JSON.parse (&lt;anonymous&gt;)</pre>
+</body>"""
+
+NGINX = """<html>\r\n<head><title>413 Request Entity Too Large</title><style>h1 {}</style></head>
+<body>\r\n<center><h1>413 Request Entity Too Large</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>"""
+
+
+@pytest.mark.parametrize(
+    ("status", "page", "error", "message"),
+    [
+        (
+            400,
+            EXPRESS,
+            UnexpectedResponse,
+            "Called function 'f'. The host answered 400: SyntaxError: Unexpected token <",
+        ),
+        (413, EXPRESS, PayloadTooLarge, "f: SyntaxError: Unexpected token <"),
+        (413, NGINX, PayloadTooLarge, "f: 413 Request Entity Too Large nginx/1.22.1"),
+        (413, "", PayloadTooLarge, "f: the data is over the limit of the host."),
+        (500, EXPRESS, FunctionError, "Unexpected token <"),
+        (502, "<p>" + "x" * 9000, UnexpectedResponse, f"Called function 'f'. The host answered 502: {'x' * 500}"),
+    ],
+)
+def test_a_page_of_html_that_tells_an_error_is_shown_as_its_text(
+    status: int, page: str, error: type[JSHostError], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        _result(status, "text/html", page.encode(), "f", value)
+    assert caught.value.args == (message,)
+
+
+def test_a_host_whose_machine_is_gone_is_a_connection_error_and_no_timeout_of_the_function() -> None:
+    link = HttpLink(Address.url("http://127.0.0.1:1"))
+    gone = TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+    for timeout in (None, 5.0):
+        error = link._failure(gone, "f", timeout, was_open=True)
+        assert isinstance(error, ConnectionError)
+        assert error.maybe_executed
+    assert isinstance(link._failure(TimeoutError("timed out"), "f", 5.0, was_open=True), FunctionTimeout)
 
 
 def test_what_is_no_host_is_told(run: Any) -> None:

@@ -108,6 +108,7 @@ def test_plain_http_goes_over_tls_too_with_the_token(
     link = HttpLink(Address.url(url(host), Access("a-token-for-the-tests-0123", str(certificates / "ca.pem"))))
     link.identify(5)
     assert [link.call(b"echo", number, 5, value) for number in range(3)] == [0, 1, 2]
+    assert link._idle[0].sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     link.close()
 
 

@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import re
 import socket
 import weakref
 from collections import deque
@@ -27,6 +28,7 @@ from ..exceptions import (
 from .access import tls_hint
 from .channel import deadline_in, time_left
 from .one_by_one import one_by_one
+from .sync import prepare_tcp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,15 +37,28 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._wire.results import Decoder
+    from ..exceptions import JSHostError
     from .address import Address
     from .aio_threads import AsyncThreads
     from .job import Job
 
 JSON = "application/json"
 BYTES = "application/octet-stream"
+HTML = "text/html"
 
 #: How a host that wants a token says that it is one.
 REALM = 'realm="js-host"'
+
+#: What may be an integer beyond ±(2^53 - 1): those have 16 digits or more.
+_LONG_NUMBER = re.compile(rb"\d{16}")
+#: An integer, and the text of a page that tells an error, are shown up to here.
+SHOWN_DIGITS = 40
+SHOWN_TEXT = 500
+
+_NOT_SHOWN = re.compile(r"<(head|script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+#: So many characters are looked at of a page that is not the original host's.
+LONGEST_PAGE = 10_000
 
 
 class Answer(NamedTuple):
@@ -69,16 +84,11 @@ class HttpLink:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> object:
         """Call a function and return its decoded result. Which worker gets it is the host's to decide."""
-        data, attachments = encode(value)
-        if attachments is not None:
-            raise ValueNotSupported(
-                f"The data for {plain_name(name)} holds what JSON can not say (bytes, dates, sets, big integers …), "
-                f"and the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
-            )
+        data = self._encode(name, value)
         # The hash lets a cache in between tell one call from another.
         name, traceparent = split_name(name)
         path = f"/function/{_quote(name)}?hash={hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
-        status, kind, body, _ = self._request("POST", path, data, timeout, traceparent)
+        status, kind, body, _ = self._request("POST", path, data, timeout, traceparent, name.decode())
         return _result(status, kind, body, name.decode(), decode)
 
     def stream(
@@ -126,6 +136,20 @@ class HttpLink:
         while self._idle:
             self._idle.pop().close()
 
+    def _encode(self, name: bytes, value: object) -> bytes:
+        """The data of a call as JSON. Raises ValueNotSupported where `JSON.parse` would read something else."""
+        data, attachments = encode(value)
+        if attachments is not None:
+            found = "what JSON can not say (bytes, dates, sets, big integers …)"
+        elif integer := _large_integer(data):
+            found = f"the integer {integer} (beyond ±(2**53 - 1) JSON.parse rounds)"
+        else:
+            return data
+        raise ValueNotSupported(
+            f"The data for {plain_name(name)} holds {found}, "
+            f"and the host at {self.address} speaks plain HTTP only. Convert it, or call a host that speaks frames."
+        )
+
     def _request(
         self,
         method: str,
@@ -133,6 +157,7 @@ class HttpLink:
         data: bytes | None,
         timeout: float | None,
         traceparent: str | None = None,
+        what: str = "/status",
         *,
         with_token: bool = True,
     ) -> Answer:
@@ -148,11 +173,8 @@ class HttpLink:
             body = response.read()
         except BaseException as error:
             connection.close()
-            if isinstance(error, TimeoutError):
-                raise FunctionTimeout(f"The host at {self.address} gave no result before the deadline.") from None
             if isinstance(error, (OSError, http.client.HTTPException)):
-                message = f"The host at {self.address} did not answer: {error}{tls_hint(error)}"
-                raise ConnectionError(message, maybe_executed=connection.was_open) from None
+                raise self._failure(error, what, timeout, connection.was_open) from None
             raise
         if response.will_close:
             connection.close()
@@ -160,6 +182,13 @@ class HttpLink:
             self._idle.append(connection)
         headers_in = response.headers
         return Answer(response.status, headers_in.get_content_type(), body, headers_in["WWW-Authenticate"] or "")
+
+    def _failure(self, error: Exception, what: str, timeout: float | None, was_open: bool) -> JSHostError:
+        # A timeout with an errno is the system's: the machine of the host is gone.
+        if isinstance(error, TimeoutError) and error.errno is None and timeout is not None:
+            return FunctionTimeout(f"{what}: the host at {self.address} gave no result within {round(timeout, 3):g} s.")
+        message = f"The host at {self.address} did not answer: {error}{tls_hint(error)}"
+        return ConnectionError(message, maybe_executed=was_open)
 
     def _take(self, timeout: float | None) -> _Connection:
         while self._idle:
@@ -203,6 +232,8 @@ class _Connection(http.client.HTTPConnection):
         self.sock.settimeout(time_left(self._deadline))
         try:
             self.sock.connect(self._address.target)
+            if self._address.family != socket.AF_UNIX:
+                prepare_tcp(self.sock)
         except OSError as error:
             raise ConnectionError(f"No host answers at {self._address}: {error.strerror or error}.") from None
         if self._address.is_encrypted:
@@ -258,6 +289,22 @@ def _quote(name: bytes) -> str:
     return quote(name, safe="")
 
 
+def _large_integer(text: bytes) -> str | None:
+    """The first integer of a JSON text that is beyond what a number of JavaScript's holds exactly, shortened."""
+    if not _LONG_NUMBER.search(text):  # it may find a float, or a part of a string: the parser knows
+        return None
+    from .._wire.rich import MAX_SAFE_INTEGER  # late: few programs need it
+
+    found: list[str] = []
+
+    def look(digits: str) -> None:
+        if len(digits) > SHOWN_DIGITS or abs(int(digits)) > MAX_SAFE_INTEGER:
+            found.append(digits if len(digits) <= SHOWN_DIGITS else digits[:SHOWN_DIGITS] + "…")
+
+    json.loads(text, parse_int=look)
+    return found[0] if found else None
+
+
 def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder) -> object:
     if status == 200:
         if kind == JSON:
@@ -265,14 +312,17 @@ def _result(status: int, kind: str, body: bytes, function: str, decode: Decoder)
         if kind == BYTES:
             return decode(b'{"$":["bytes",0]}', [body])
         return decode(json.dumps(body.decode("utf-8", "replace")).encode(), None)
-    text = body.decode("utf-8", "replace")
+    raise _error(status, _text(kind, body, is_short=status != 500), function)
+
+
+def _error(status: int, text: str, function: str) -> JSHostError:
     if status == 500:
-        raise _function_error(_text_of_page(text) if kind == "text/html" else text, function)
+        return _function_error(text, function)
     if status == 404:
-        raise UnknownFunction(f"{function}: {text}. `js-host functions --url …` lists those that the host has.")
+        return UnknownFunction(f"{function}: {text}. `js-host functions --url …` lists those that the host has.")
     if status == 413:
-        raise PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
-    raise UnexpectedResponse(
+        return PayloadTooLarge(f"{function}: {text or 'the data is over the limit of the host.'}")
+    return UnexpectedResponse(
         f"Called function {function!r}. The host answered {status}: {text[:2000]}", maybe_executed=status >= 500
     )
 
@@ -283,12 +333,22 @@ def _beginning(body: bytes) -> str:
     return repr(lines[0][:100]) if lines else "and nothing more"
 
 
+def _text(kind: str, body: bytes, *, is_short: bool) -> str:
+    """What an error says, without the tags of a page and, if it is to be short, without the stack in it."""
+    text = body.decode("utf-8", "replace")
+    if kind != HTML:
+        return text
+    text = _text_of_page(text)
+    return " ".join(text.partition("\n    at ")[0].split())[:SHOWN_TEXT] if is_short else text
+
+
 def _text_of_page(page: str) -> str:
-    """What the original host makes of a function that throws: a page with `<pre>TypeError: so<br> &nbsp; …</pre>`."""
+    """The original host makes a page of an error, `<pre>TypeError: so<br> &nbsp; …</pre>`; a proxy makes others."""
     from html import unescape
 
-    text = page.partition("<pre>")[2].partition("</pre>")[0] or page
-    return unescape(text.replace("<br>", "\n").replace(" &nbsp; &nbsp;", "    "))
+    text = page.partition("<pre>")[2].partition("</pre>")[0] or _NOT_SHOWN.sub("", page[:LONGEST_PAGE])
+    text = text.replace("<br>", "\n").replace(" &nbsp; &nbsp;", "    ")
+    return unescape(_TAG.sub(" ", text)).strip()
 
 
 def _function_error(stack: str, function: str) -> FunctionError:
