@@ -169,6 +169,11 @@ def test_a_root_url_must_have_a_scheme(settings: Settings) -> None:
         settings.configure(ROOT_URL="127.0.0.1:9009")
 
 
+def test_a_root_url_must_name_a_host(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match=r"in the format http://127.0.0.1:8000, not 'http://'"):
+        settings.configure(ROOT_URL="http://")
+
+
 def test_a_root_url_and_a_manager_exclude_each_other_whichever_came_first(settings: Settings) -> None:
     with pytest.raises(ConfigError, match="ROOT_URL can not be defined if USE_MANAGER is True"):
         settings.configure(ROOT_URL="http://127.0.0.1:9009", USE_MANAGER=True)

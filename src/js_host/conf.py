@@ -310,10 +310,11 @@ def check_together(values: Mapping[str, object]) -> None:
 
 
 def _check_root_url(url: str) -> None:
-    if url.endswith("/"):
-        raise ConfigError(f"ROOT_URL must not end in a slash: write {url.rstrip('/')!r}, not {url!r}.")
-    if not url.startswith(("http://", "https://")):
+    address = url.rstrip("/")
+    if not address.startswith(("http://", "https://")):
         raise ConfigError(f"ROOT_URL must be an address in the format http://127.0.0.1:8000, not {url!r}.")
+    if address != url:
+        raise ConfigError(f"ROOT_URL must not end in a slash: write {address!r}, not {url!r}.")
 
 
 def _what_is_wrong(path: str, expected: str) -> str:
