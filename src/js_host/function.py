@@ -6,17 +6,17 @@ import sys
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
+from .response import Response
 from .utils.checks import check_host, check_timeout, check_window, checked_name
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable
     from contextlib import AbstractContextManager
     from typing import Any, Generic, Self, TypeVar, overload
 
     from ._client.job import Job, OnError
-    from ._wire.frames import Buffer
     from ._wire.results import Decoder
     from .async_js_host import AsyncJSHost
     from .js_host import JSHost
@@ -237,7 +237,11 @@ class Function(FunctionBase[T]):
         return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
 
     def call(self, data: object = NOTHING, /, **fields: object) -> str:
-        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
+        """Call the function and return its result as text: a string, and bytes in UTF-8, as they are, else its JSON.
+
+        In that JSON a Date is ISO text, NaN and Infinity null, a Set or a typed array an array, a Map an object (an
+        array of pairs, if its keys are not all text), and bytes in something else base64.
+        """
         from ._wire import results
 
         return self._run(data, fields, results.text)  # type: ignore[no-any-return]
@@ -357,33 +361,6 @@ class Function(FunctionBase[T]):
             yield from parts
         except FunctionError as error:
             raise self.exception_cls(str(error)) from error
-
-
-class Response:
-    """The result of one call, as the original's `send_request` gave it."""
-
-    status_code = 200
-
-    def __init__(self, body: Buffer, attachments: Sequence[bytes] | None) -> None:
-        from ._wire import results
-
-        #: The result, decoded.
-        self.value = results.value(body, attachments)
-        self._text = "" if isinstance(self.value, bytes) else results.text(body, attachments)
-
-    @property
-    def text(self) -> str:
-        """The result as text. Of bytes, what is no UTF-8 is replaced: `content` has them as they are."""
-        return str(self.value, "utf-8", "replace") if isinstance(self.value, bytes) else self._text
-
-    @property
-    def content(self) -> bytes:
-        """The result as bytes: its text in UTF-8."""
-        return self.value if isinstance(self.value, bytes) else self.text.encode("utf-8", "surrogatepass")
-
-    def json(self) -> Any:
-        """The result, decoded."""
-        return self.value
 
 
 def given(data: object, fields: dict[str, object]) -> object:
