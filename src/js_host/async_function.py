@@ -155,9 +155,10 @@ class AsyncFunction(FunctionBase[T]):
                     return await host.call(name, value, timeout, decode, self._key)
             return await host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
     async def _parts(self, data: object, fields: dict[str, object], decode: Decoder) -> AsyncGenerator[Any, None]:
         host, value, timeout = self._prepared(data, fields)
@@ -167,9 +168,10 @@ class AsyncFunction(FunctionBase[T]):
                     async for part in parts:
                         yield part
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
 
 class AsyncStream(Base[T]):

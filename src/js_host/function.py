@@ -7,7 +7,7 @@ import sys
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
 from .response import Response
-from .utils.checks import check_host, check_timeout, check_window, checked_name
+from .utils.checks import check_exception_cls, check_host, check_timeout, check_window, checked_name
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
@@ -113,6 +113,7 @@ class FunctionBase(Base[T]):
             self.returns = returns
         self._name = checked_name(self.name)
         check_timeout(self.timeout)
+        check_exception_cls(self.exception_cls)
         self._decode: Decoder | None = None
 
     def __repr__(self) -> str:
@@ -151,6 +152,7 @@ class FunctionBase(Base[T]):
             check_timeout(timeout)
             other.timeout = timeout
         if exception_cls is not None:
+            check_exception_cls(exception_cls)
             other.exception_cls = exception_cls
         if returns is not None:
             other.returns, other._decode = returns, None
@@ -199,9 +201,9 @@ class FunctionBase(Base[T]):
         """The error that the caller is to see."""
         if self.exception_cls is None or not isinstance(error, FunctionError):
             return error
-        own = self.exception_cls(str(error))
-        own.__cause__ = error
-        return own
+        from .utils.own_errors import translated  # late: most functions have no class of exceptions
+
+        return translated(error, self.exception_cls)
 
     def _decoder(self) -> Decoder:
         from ._wire import results
@@ -219,9 +221,12 @@ class Function(FunctionBase[T]):
 
     `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
     on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
-    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
-    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
-    pydantic model.
+    `returns` is a type that results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts,
+    attrs), or a pydantic model.
+
+    `exception_cls` is raised in place of FunctionError, which is its `__cause__`. A subclass of FunctionError carries
+    all that the error does, such as `name`, `message`, `stack` and `fields`: they are copied into it, and a constructor
+    of its own is not called. Any other class of exceptions is called with the text of the error.
 
     Each may be given as an attribute of a subclass instead.
     """
@@ -347,20 +352,23 @@ class Function(FunctionBase[T]):
                     return host.call(name, value, timeout, decode, self._key)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
     def _traced_parts(self, host: JSHost, *args: Any) -> Generator[object, None, None]:
         with self._traced(is_current=False) as name:
             yield from host.stream(name, *args)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
-        assert self.exception_cls is not None
         try:
             yield from parts
         except FunctionError as error:
-            raise self.exception_cls(str(error)) from error
+            own = self._own(error)
+            if own is error:
+                raise
+            raise own from error
 
 
 def given(data: object, fields: dict[str, object]) -> object:
