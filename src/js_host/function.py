@@ -59,6 +59,8 @@ class FunctionBase(Base[T]):
     exception_cls: type[Exception] | None = None
     returns: object = None
     _key: int | None = None
+    _decode: Decoder | None = None
+    _name: bytes
 
     if TYPE_CHECKING:
 
@@ -100,7 +102,9 @@ class FunctionBase(Base[T]):
         *,
         returns: object = None,
     ) -> None:
-        if name is not None:
+        if name is None:
+            self._name = checked_name(self.name)
+        else:
             self.name = name
         if (wanted := host or self.host) is not None:
             check_host(wanted)
@@ -111,10 +115,20 @@ class FunctionBase(Base[T]):
             self.exception_cls = exception_cls
         if returns is not None:
             self.returns = returns
-        self._name = checked_name(self.name)
         check_timeout(self.timeout)
         check_exception_cls(self.exception_cls)
-        self._decode: Decoder | None = None
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        """Set an attribute: calls follow from then on, also what was made of the name or of `returns` for them.
+
+        No property does that: a subclass has a plain `name` in its place.
+        """
+        put = object.__setattr__
+        if attribute == "name":
+            put(self, "_name", checked_name(value))
+        put(self, attribute, value)
+        if attribute == "name" or attribute == "returns":
+            put(self, "_decode", None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -155,7 +169,7 @@ class FunctionBase(Base[T]):
             check_exception_cls(exception_cls)
             other.exception_cls = exception_cls
         if returns is not None:
-            other.returns, other._decode = returns, None
+            other.returns = returns
         if key is not None:
             other._key = number_of(key)
         return other
