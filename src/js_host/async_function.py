@@ -58,7 +58,11 @@ class AsyncFunction(FunctionBase[T]):
         return self._begun(data, fields, self._decode or self._decoder())
 
     def call(self, data: object = NOTHING, /, **fields: object) -> Coroutine[Any, Any, str]:
-        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
+        """Call the function and return its result as text: a string, and bytes in UTF-8, as they are, else its JSON.
+
+        In that JSON a Date is ISO text, NaN and Infinity null, a Set or a typed array an array, a Map an object (an
+        array of pairs, if its keys are not all text), and bytes in something else base64.
+        """
         from ._wire import results
 
         return self._begun(data, fields, results.text)
@@ -151,9 +155,10 @@ class AsyncFunction(FunctionBase[T]):
                     return await host.call(name, value, timeout, decode, self._key)
             return await host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
     async def _parts(self, data: object, fields: dict[str, object], decode: Decoder) -> AsyncGenerator[Any, None]:
         host, value, timeout = self._prepared(data, fields)
@@ -163,9 +168,10 @@ class AsyncFunction(FunctionBase[T]):
                     async for part in parts:
                         yield part
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
 
 class AsyncStream(Base[T]):

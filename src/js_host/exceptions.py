@@ -129,6 +129,12 @@ class FunctionError(JSHostError):
         self.hint = hint
         self.__cause__ = cause
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What a pickle has: all of the error. A subclass may have a constructor that wants other arguments."""
+        from copyreg import __newobj__  # type: ignore[attr-defined]
+
+        return __newobj__, (type(self), *self.args), vars(self)
+
     def __str__(self) -> str:
         head = f"{self.function}: " if self.function else ""
         story = _own_calls(self.stack or f"{self.name}: {self.message}")

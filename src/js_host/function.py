@@ -6,17 +6,17 @@ import sys
 
 from .conf import settings
 from .exceptions import ConfigError, FunctionError, HostWarning
-from .utils.checks import check_host, check_timeout, check_window, checked_name
+from .response import Response
+from .utils.checks import check_exception_cls, check_host, check_timeout, check_window, checked_name
 from .utils.verbosity import FUNCTION_CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable
     from contextlib import AbstractContextManager
     from typing import Any, Generic, Self, TypeVar, overload
 
     from ._client.job import Job, OnError
-    from ._wire.frames import Buffer
     from ._wire.results import Decoder
     from .async_js_host import AsyncJSHost
     from .js_host import JSHost
@@ -59,6 +59,8 @@ class FunctionBase(Base[T]):
     exception_cls: type[Exception] | None = None
     returns: object = None
     _key: int | None = None
+    _decode: Decoder | None = None
+    _name: bytes
 
     if TYPE_CHECKING:
 
@@ -100,7 +102,9 @@ class FunctionBase(Base[T]):
         *,
         returns: object = None,
     ) -> None:
-        if name is not None:
+        if name is None:
+            self._name = checked_name(self.name)
+        else:
             self.name = name
         if (wanted := host or self.host) is not None:
             check_host(wanted)
@@ -111,9 +115,20 @@ class FunctionBase(Base[T]):
             self.exception_cls = exception_cls
         if returns is not None:
             self.returns = returns
-        self._name = checked_name(self.name)
         check_timeout(self.timeout)
-        self._decode: Decoder | None = None
+        check_exception_cls(self.exception_cls)
+
+    def __setattr__(self, attribute: str, value: object) -> None:
+        """Set an attribute: calls follow from then on, also what was made of the name or of `returns` for them.
+
+        No property does that: a subclass has a plain `name` in its place.
+        """
+        put = object.__setattr__
+        if attribute == "name":
+            put(self, "_name", checked_name(value))
+        put(self, attribute, value)
+        if attribute == "name" or attribute == "returns":
+            put(self, "_decode", None)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -151,9 +166,10 @@ class FunctionBase(Base[T]):
             check_timeout(timeout)
             other.timeout = timeout
         if exception_cls is not None:
+            check_exception_cls(exception_cls)
             other.exception_cls = exception_cls
         if returns is not None:
-            other.returns, other._decode = returns, None
+            other.returns = returns
         if key is not None:
             other._key = number_of(key)
         return other
@@ -199,9 +215,9 @@ class FunctionBase(Base[T]):
         """The error that the caller is to see."""
         if self.exception_cls is None or not isinstance(error, FunctionError):
             return error
-        own = self.exception_cls(str(error))
-        own.__cause__ = error
-        return own
+        from .utils.own_errors import translated  # late: most functions have no class of exceptions
+
+        return translated(error, self.exception_cls)
 
     def _decoder(self) -> Decoder:
         from ._wire import results
@@ -219,9 +235,12 @@ class Function(FunctionBase[T]):
 
     `name` is the name in the config. `host` is the JSHost that has it; without one, the default host is found
     on the first call. `timeout` is how many seconds a call may take, without one the setting FUNCTION_TIMEOUT.
-    `exception_cls` is raised, with the text of the error, in place of FunctionError. `returns` is a type that
-    results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts, attrs), or a
-    pydantic model.
+    `returns` is a type that results are decoded into: what msgspec knows (builtins, dataclasses, Structs, TypedDicts,
+    attrs), or a pydantic model.
+
+    `exception_cls` is raised in place of FunctionError, which is its `__cause__`. A subclass of FunctionError carries
+    all that the error does, such as `name`, `message`, `stack` and `fields`: they are copied into it, and a constructor
+    of its own is not called. Any other class of exceptions is called with the text of the error.
 
     Each may be given as an attribute of a subclass instead.
     """
@@ -237,7 +256,11 @@ class Function(FunctionBase[T]):
         return self._run(data, fields, self._decode or self._decoder())  # type: ignore[no-any-return]
 
     def call(self, data: object = NOTHING, /, **fields: object) -> str:
-        """Call the function and return its result as text: a string as it is, everything else as its JSON."""
+        """Call the function and return its result as text: a string, and bytes in UTF-8, as they are, else its JSON.
+
+        In that JSON a Date is ISO text, NaN and Infinity null, a Set or a typed array an array, a Map an object (an
+        array of pairs, if its keys are not all text), and bytes in something else base64.
+        """
         from ._wire import results
 
         return self._run(data, fields, results.text)  # type: ignore[no-any-return]
@@ -343,47 +366,23 @@ class Function(FunctionBase[T]):
                     return host.call(name, value, timeout, decode, self._key)
             return host.call(self._name, value, timeout, decode, self._key)
         except FunctionError as error:
-            if self.exception_cls is None:
+            own = self._own(error)
+            if own is error:
                 raise
-            raise self.exception_cls(str(error)) from error
+            raise own from error
 
     def _traced_parts(self, host: JSHost, *args: Any) -> Generator[object, None, None]:
         with self._traced(is_current=False) as name:
             yield from host.stream(name, *args)
 
     def _translated(self, parts: Generator[object, None, None]) -> Generator[object, None, None]:
-        assert self.exception_cls is not None
         try:
             yield from parts
         except FunctionError as error:
-            raise self.exception_cls(str(error)) from error
-
-
-class Response:
-    """The result of one call, as the original's `send_request` gave it."""
-
-    status_code = 200
-
-    def __init__(self, body: Buffer, attachments: Sequence[bytes] | None) -> None:
-        from ._wire import results
-
-        #: The result, decoded.
-        self.value = results.value(body, attachments)
-        self._text = "" if isinstance(self.value, bytes) else results.text(body, attachments)
-
-    @property
-    def text(self) -> str:
-        """The result as text. Of bytes, what is no UTF-8 is replaced: `content` has them as they are."""
-        return str(self.value, "utf-8", "replace") if isinstance(self.value, bytes) else self._text
-
-    @property
-    def content(self) -> bytes:
-        """The result as bytes: its text in UTF-8."""
-        return self.value if isinstance(self.value, bytes) else self.text.encode("utf-8", "surrogatepass")
-
-    def json(self) -> Any:
-        """The result, decoded."""
-        return self.value
+            own = self._own(error)
+            if own is error:
+                raise
+            raise own from error
 
 
 def given(data: object, fields: dict[str, object]) -> object:

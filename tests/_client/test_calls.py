@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from js_host.exceptions import (
     ConnectionError,
     FunctionTimeout,
     PayloadTooLarge,
+    UnexpectedResponse,
     UnknownFunction,
     ValueNotSupported,
     WorkerDied,
@@ -226,3 +228,33 @@ def test_texts_of_every_length_come_back(host: Any, unit: str) -> None:
     repeat = host().function("repeat")
     for count in (0, 1, 4095, 4096, 8191, 8192, 8193, 65_535, 1_000_000):
         assert repeat([unit, count]) == repeat.call([unit, count]) == unit * count
+
+
+def test_what_is_assigned_to_a_function_counts_from_the_next_call(host: Any) -> None:
+    class Echo(Function[Any]):
+        name = "echo"
+
+    started = host()
+    for function in (started.function("echo"), Echo(host=started)):
+        assert function("1") == "1"
+        function.name = "size"
+        assert (function("four"), function.get_name(), repr(function)[-7:]) == (4, "size", "'size'>")
+        function.returns = str
+        with pytest.raises(UnexpectedResponse, match="size: the result does not fit returns=str"):
+            function("four")
+        function.name = "echo"
+        assert function("four") == "four"
+        for name in (None, "", 5):
+            with pytest.raises(ConfigError, match="needs the name"):
+                function.name = name
+        assert function("four") == "four"
+
+
+def test_a_new_name_counts_for_an_async_function_too(host: Any) -> None:
+    async def main() -> None:
+        function = AsyncFunction[Any]("echo", host())
+        assert await function("four") == "four"
+        function.name = "size"
+        assert await function("four") == 4
+
+    asyncio.run(main())

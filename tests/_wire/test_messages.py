@@ -27,7 +27,6 @@ from js_host.exceptions import (
     ValueNotSupported,
     WorkerDied,
 )
-from js_host.function import Response
 
 HELLO = {"protocol": 1, "version": "1.0.0", "node": "v24.0.0", "pid": 5, "limit": 1000, "functions": ["f"]}
 JSON = st.recursive(
@@ -245,26 +244,6 @@ def test_garbage_in_place_of_a_head_is_refused_or_waited_for(data: bytes) -> Non
         assert upgrade_answer(data) is None
     except NotUpgraded:
         pass
-
-
-def test_text_is_a_string_as_it_is_and_else_its_json() -> None:
-    assert results.text(b'"a\\ud800"', None) == "a\ud800"
-    assert results.text(b'{"a": [1]}', None) == '{"a": [1]}'
-    assert results.text(memoryview(b"1.50"), None) == "1.50"
-    assert results.text(b'{"$":["bytes",0]}', ["ü".encode()]) == "ü"
-    assert results.text(b'{"$":["float","NaN"]}', []) == "nan"
-    assert results.text(b'{"a":{"$":["int","1152921504606846976"]},"b":"\xc3\xbc"}', []) == (
-        '{"a":1152921504606846976,"b":"ü"}'
-    )
-
-
-def test_bytes_that_are_no_text_are_refused_as_text_and_given_as_bytes_by_a_response() -> None:
-    body, attachments = b'{"$":["bytes",0]}', [b"\x89PNG"]
-    with pytest.raises(ValueNotSupported, match="no UTF-8 text") as caught:
-        results.text(body, attachments)
-    assert caught.value.maybe_executed
-    response = Response(body, attachments)
-    assert (response.content, response.text) == (b"\x89PNG", "\ufffdPNG")
 
 
 @dataclasses.dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..exceptions import ConfigError, UnexpectedResponse, ValueNotSupported
-from .values import decode
+from .values import JUST_BYTES, JUST_TEXT, decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,24 +19,15 @@ value: Decoder = decode
 
 
 def text(body: Buffer, attachments: Sequence[bytes] | None) -> str:
-    """The result as text: strings as they are, everything else as its JSON."""
+    """The result as text: strings, and bytes in UTF-8, as they are, everything else as its JSON."""
+    if attachments is not None and body not in (JUST_TEXT, JUST_BYTES):
+        from .as_json import json_text  # late: most results are plain
+
+        return json_text(body, attachments)
     result = decode(body, attachments)
     if isinstance(result, str):
         return result
-    if attachments is None:
-        return str(body, "utf-8")
-    if isinstance(result, bytes):
-        return _text_of(result)
-    return _json_of(result) if isinstance(result, (dict, list)) else str(result)
-
-
-def _json_of(result: object) -> str:
-    import json  # late: most results are plain
-
-    try:
-        return json.dumps(result, ensure_ascii=False, separators=(",", ":"), default=str)
-    except (TypeError, ValueError, RecursionError):  # the keys of a Map may be anything
-        return str(result)
+    return _text_of(result) if isinstance(result, bytes) else str(body, "utf-8")
 
 
 def _text_of(result: bytes) -> str:

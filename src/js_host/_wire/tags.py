@@ -17,13 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    #: For each kind of tag, what it stands for: a function of the rest of the tag, and of the attachments.
+    Meanings = dict[object, Callable[[list[Any], Sequence[bytes]], object]]
 
-def decode(tree: object, attachments: Sequence[bytes]) -> object:
-    """Replace the tags in a parsed JSON value by what they stand for, in place. It does not recurse, as in rich.py."""
-    holder = [tree]
+
+def decode(tree: object, attachments: Sequence[bytes], meanings: Meanings | None = None) -> object:
+    """Replace the tags in a parsed JSON value by what they stand for, in place. It does not recurse, as in rich.py.
+
+    By default they stand for Python's values.
+    """
+    holder, meanings = [tree], meanings or VALUES
     # From the inside out: what is in a tag must be there before what the tag stands for.
     for place, key in reversed(_find_tags(holder)):
-        place[key] = _untag(place[key]["$"], attachments)
+        place[key] = _untag(place[key]["$"], attachments, meanings)
     return holder[0]
 
 
@@ -49,10 +55,10 @@ def _inside(tag: object) -> object:
     return tag
 
 
-def _untag(tag: object, attachments: Sequence[bytes]) -> object:
+def _untag(tag: object, attachments: Sequence[bytes], meanings: Meanings) -> object:
     try:
         kind, *rest = tag  # type: ignore[misc]
-        return _UNTAG[kind](rest, attachments)  # type: ignore[has-type]
+        return meanings[kind](rest, attachments)  # type: ignore[has-type]
     except ValueNotSupported:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -97,7 +103,7 @@ def _decode_array(rest: list[Any], attachments: Sequence[bytes]) -> object:
     return array.array(code, data)
 
 
-_UNTAG: dict[object, Callable[[list[Any], Sequence[bytes]], object]] = {
+VALUES: Meanings = {
     "int": lambda rest, attachments: int(rest[0]),
     "float": lambda rest, attachments: float(rest[0]),
     "bytes": lambda rest, attachments: attachments[rest[0]],

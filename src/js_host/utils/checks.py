@@ -6,7 +6,7 @@ import os
 
 from ..exceptions import ConfigError
 
-__all__ = ["absolute_path", "check_host", "check_timeout", "check_window", "checked_name"]
+__all__ = ["absolute_path", "check_exception_cls", "check_host", "check_timeout", "check_window", "checked_name"]
 
 #: A frame has two bytes for the length of the name.
 LONGEST_NAME = 65535
@@ -40,6 +40,12 @@ def check_timeout(timeout: object) -> None:
         isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
     ):
         raise ConfigError(f"timeout must be a number of seconds or None, not {timeout!r}.")
+
+
+def check_exception_cls(exception_cls: object) -> None:
+    """Raise ConfigError for what is no class of exceptions."""
+    if exception_cls is not None and not (isinstance(exception_cls, type) and issubclass(exception_cls, Exception)):
+        raise ConfigError(f"exception_cls must be a subclass of Exception, or None, not {exception_cls!r}.")
 
 
 def absolute_path(path: str | os.PathLike[str] | None) -> str | None:
