@@ -101,7 +101,24 @@ def test_reading_and_writing_loads_nothing_of_the_other_half() -> None:
         assert bare_json.loads(bare_json.dumps({"a": [1, 2.5, None, "\u00fc"]})) == {"a": [1, 2.5, None, "\u00fc"]}
         print({"json", "re", "enum"} & set(sys.modules))
     """
+    assert printed_by(code) == "set()\n"
+
+
+def printed_by(code: str) -> str:
+    """What a fresh Python prints that has loaded nothing yet."""
     paths = [path for path in sys.path if path]
     program = f"import sys; sys.path[:0] = {paths!r}\n{code}"
     done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout == "set()\n"
+    return done.stdout
+
+
+@pytest.mark.parametrize("text", ['{"a', "[1", '{"a" 1}', '["\n"]'])
+def test_what_is_no_json_is_a_value_error_also_where_nobody_has_loaded_json(text: str) -> None:
+    code = f"""if True:
+        from js_host.utils import bare_json
+        try:
+            bare_json.loads({text!r})
+        except ValueError as error:
+            print(error)
+    """
+    assert printed_by(code)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from js_host._host.lines import LineSplitter, LogLine, read_line, safe
+from js_host._host.lines import LONGEST_LINE, LineSplitter, LogLine, read_line, safe
 
 
-def split(*pieces: bytes, limit: int = 65536) -> list[str]:
+def split(*pieces: bytes, limit: int = LONGEST_LINE) -> list[str]:
     splitter = LineSplitter(limit)
     return [line for piece in pieces for line in splitter.feed(piece)] + splitter.flush()
 
@@ -27,6 +27,10 @@ def split(*pieces: bytes, limit: int = 65536) -> list[str]:
         ([b"10%\r20%\rdone\n"], ["10%", "20%", "done"]),
         ([b"10%\r", b"20%\r"], ["10%", "20%"]),
         ([b"\n\na\n"], ["", "", "a"]),
+        ([b"...\x1e{}\n"], ["...", "\x1e{}"]),
+        ([b"...", b"\x1e", b"{}\n\x1e{}\n"], ["...", "\x1e{}", "\x1e{}"]),
+        ([b"\x1e{}\n\n\x1e{}\n.\r", b"\x1e{}\n"], ["\x1e{}", "", "\x1e{}", ".", "\x1e{}"]),
+        ([b"a\x1eb\x1e\x1e\n"], ["a", "\x1eb", "\x1e", "\x1e"]),
         ([b"\xff\xfe\n"], ["\ufffd\ufffd"]),
         ([b"w\xc3", b"\xb6rld\n"], ["wörld"]),
         ([], []),
@@ -39,7 +43,7 @@ def test_bytes_become_lines(pieces: list[bytes], lines: list[str]) -> None:
 def test_a_line_over_the_limit_comes_in_pieces_and_no_character_is_cut() -> None:
     assert split(b"abcdefgh\n", limit=3) == ["abc", "def", "gh"]
     assert split(b"a\xc3\xb6\xc3\xb6\n", limit=2) == ["a", "ö", "ö"]
-    assert split(b"x" * 200_000) == ["x" * 65536, "x" * 65536, "x" * 65536, "x" * (200_000 - 3 * 65536)]
+    assert split(b"x" * 600_000) == ["x" * 262144, "x" * 262144, "x" * (600_000 - 2 * 262144)]
 
 
 def test_nothing_is_kept_of_a_stream_without_line_ends_but_one_piece() -> None:
@@ -49,12 +53,26 @@ def test_nothing_is_kept_of_a_stream_without_line_ends_but_one_piece() -> None:
     assert len(splitter._rest) <= 1000
 
 
-@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), st.lists(st.integers(0, 200)))
+@given(st.text(st.characters(exclude_characters="\r\n\x1e", exclude_categories=["Cs"])), st.lists(st.integers(0, 200)))
 def test_where_the_bytes_are_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
     data = f"{text}\n{text}\r\n{text}\n".encode()
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[start:end] for start, end in pairwise(places)]
     assert split(*pieces) == split(data) == [text] * 3
+
+
+@given(st.lists(st.sampled_from(["a", "ö", "\x1e", "\n", "\r"])).map("".join), st.lists(st.integers(0, 40)))
+def test_where_records_are_cut_makes_no_difference(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    assert split(*(data[start:end] for start, end in pairwise(places))) == split(data)
+
+
+def test_raw_output_that_ends_no_line_hides_no_record_however_long_it_is() -> None:
+    told = record(level="info", text="done " + "x" * 30_000)
+    for length in (1, 262_140, 262_144, 600_000):
+        *raw, last = split(b"." * length, told.encode(), b"\n")
+        assert ("".join(raw), last) == ("." * length, told)
 
 
 def record(**fields: object) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from js_host import JSHost
 from js_host._client.sync import Connection
 from js_host._wire.frames import CALL, pack
 from js_host._wire.values import decode as DECODE
@@ -42,6 +45,21 @@ def test_it_is_not_written_into_a_file_that_has_the_descriptor_of_a_client_that_
     assert {(host.directory / name).read_bytes() for name in FILES} == {b"mine"}
     lane.drop(busy)
     lane.drop(writer)
+
+
+#: All of the code is line 7, column 3 of the source.
+SOURCE_MAP = '{"version":3,"sources":["src/page.tsx"],"names":[],"mappings":"AAME"}'
+
+
+@pytest.mark.parametrize("url", ["host.config.js.map", f"data:application/json,{quote(SOURCE_MAP)}"])
+def test_it_tells_the_place_in_the_source_where_there_is_a_source_map(nothing_left: Any, url: str) -> None:
+    code = f"module.exports = {{ functions: {{ turn: () => {{ for (;;); }} }} }}\n//# sourceMappingURL={url}"
+    config = Path(nothing_left.config(code))
+    config.with_name("host.config.js.map").write_text(SOURCE_MAP)
+    with JSHost(config) as host, pytest.raises(FunctionTimeout) as caught:
+        host.function("turn", timeout=0.3)()
+    assert f"in turn ({config.parent}/src/page.tsx:7:3)" in str(caught.value)
+    assert caught.value.stack == f"    at turn ({config.parent}/src/page.tsx:7:3)"
 
 
 def connected(host: Any) -> Connection:

@@ -20,7 +20,9 @@ module.exports = { functions: {
   streams: async function * () { yield 1 },
   late: (text) => { setTimeout(() => console.info(text), 20) },
   flood: (count) => { for (let i = 0; i < count; i++) console.log('line %d', i) },
-  long: (length) => { console.log('x'.repeat(length)) }
+  long: ({ length, character }) => { console.log(character.repeat(length)) },
+  dots: async () => { for (let i = 0; i < 3; i++) { process.stdout.write('.'); await pause(5) } console.warn('done') },
+  forges: () => { process.stdout.write('one\\x1etwo\\x1e{"level"\\n'); console.warn('done') }
 } }
 """
 
@@ -105,9 +107,29 @@ def test_a_flood_is_cut_and_counted_and_the_worker_goes_on(
     assert len(said) < 20_000
 
 
+@pytest.mark.parametrize("character", ["x", "漢", "\x01"])
 def test_a_line_that_is_too_long_is_cut_and_says_so(
+    character: str, host: JSHost, logged: Collector, wait_for: Callable[..., None]
+) -> None:
+    host.function("long")(length=100_000, character=character)
+    wait_for(lambda: logged.records)
+    assert logged.of("long")[0].getMessage().endswith("… (67232 more characters)")
+
+
+def test_a_raw_write_that_ends_no_line_hides_no_line_behind_it(
     host: JSHost, logged: Collector, wait_for: Callable[..., None]
 ) -> None:
-    host.function("long")(100_000)
-    wait_for(lambda: logged.of("long"))
-    assert logged.of("long")[0].getMessage().endswith("x… (67232 more characters)")
+    host.function("dots")()
+    wait_for(lambda: len(logged.records) == 2)
+    raw, said = logged.records
+    assert (raw.getMessage(), raw.levelno, vars(raw)["js_function"]) == ("...", logging.INFO, None)
+    assert (said.getMessage(), said.levelno, vars(said)["js_function"]) == ("done", logging.WARNING, "dots")
+
+
+def test_what_only_looks_like_a_record_stays_raw_output(
+    host: JSHost, logged: Collector, wait_for: Callable[..., None]
+) -> None:
+    host.function("forges")()
+    wait_for(lambda: logged.of("forges"))
+    raw = [record.getMessage() for record in logged.records if vars(record)["js_function"] is None]
+    assert raw == ["one", "\\x1etwo", '\\x1e{"level"']

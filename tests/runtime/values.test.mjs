@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import vm from 'node:vm'
 import { FrameError, HEADER_SIZE, READ_SIZE, RESULT, RICH, readUint32, splitRich } from '../../src/js_host/runtime/frames.mjs'
 import { MAX_DEPTH, ValueNotSupported, parseExactly } from '../../src/js_host/runtime/rich.mjs'
+import { Questions } from '../../src/js_host/runtime/questions.mjs'
 import { decodeValue, hasLongInteger, isPlain, valueFrame } from '../../src/js_host/runtime/values.mjs'
 import './helper.mjs'
 
@@ -100,7 +101,7 @@ const ROWS = [
   ['toJSON that gives a Date', { toJSON: () => new Date(5) }, '{"$":["date",5]}'],
   ['a URL', new URL('http://a/b'), '"http://a/b"'],
   ['an object without a prototype', Object.assign(Object.create(null), { a: 1 }), '{"a":1}'],
-  ['a map in a set', new Set([new Map([['a', 1n]])]), '{"$":["set",[{"$":["map",[["a",{"$":["int","1"]}]]]}]]}'],
+  ['a set in a map', new Map([['a', new Set([1n])]]), '{"$":["map",[["a",{"$":["set",[{"$":["int","1"]}]]}]]]}'],
   ['a set of another realm', vm.runInContext('new Set([1])', foreign), '{"$":["set",[1]]}'],
   ['a map of another realm', vm.runInContext('new Map([[1, 2]])', foreign), '{"$":["map",[[1,2]]]}'],
   ['a Date of another realm', vm.runInContext('new Date(7)', foreign), '{"$":["date",7]}'],
@@ -136,6 +137,20 @@ const REFUSED = [
   ['a generator', (function * () {})(), 'a generator'],
   ['an async generator', (async function * () {})(), 'a generator'],
   ['an iterator of a Map', new Map().keys(), 'an iterator'],
+  ['an iterator of a Set', new Set().values(), 'an iterator'],
+  ['an iterator of an array', [1].values(), 'an iterator'],
+  ['an iterator of another realm', vm.runInContext('[1].values()', foreign), 'an iterator'],
+  ['an iterator of a string', 'x'[Symbol.iterator](), 'an iterator'],
+  ['an iterator of matches', 'x'.matchAll(/x/g), 'an iterator'],
+  ['an iterator of a URL', new URLSearchParams('a=1').entries(), 'an iterator'],
+  ['an iterator of headers', new Headers({ a: 'b' }).entries(), 'an iterator'],
+  ['an iterator of the program', new Questions({}).iterator(0), 'an iterator'],
+  ['a Map in a Set', new Set([1, new Map()]), 'a Set that holds an object or an array'],
+  ['an array in a Set', new Set([[1]]), 'a Set that holds an object or an array'],
+  ['an object as a key of a Map', new Map([[1n, 1], [{}, 1]]), 'a Map with an object or an array as a key'],
+  ['an object as a key that looks like a tag', new Map([[{ $: ['int', '1'] }, 1]]), 'a Map with an object or an array as a key'],
+  ['one with a key more', new Map([[{ $: ['int', '1'], a: 1 }, 1]]), 'a Map with an object or an array as a key'],
+  ['a typed array as a key of a Map', new Map([[new Float32Array(1), 1]]), 'a Map with an object or an array as a key'],
   ['a stream', new ReadableStream(), 'a stream'],
   ['a proxy of a Map', new Proxy(new Map(), {}), 'a Proxy'],
   ['an array with a wrong shape', Object.assign(new Float32Array(4), { shape: [3] }), 'an array of 4 numbers with a shape']
@@ -181,7 +196,7 @@ test('a getter that throws, a revoked proxy and a toJSON without end throw, and 
 for (const leaf of [1, NaN]) {
   test(`500 levels around ${leaf} are written, and 501 are refused`, () => {
     const nest = (depth, wrap) => { let value = leaf; for (let i = 0; i < depth; i++) value = wrap(value); return value }
-    for (const wrap of [(inner) => [inner], (inner) => ({ a: inner }), (inner) => new Set([inner])]) {
+    for (const wrap of [(inner) => [inner], (inner) => ({ a: inner }), (inner) => new Map([['a', inner]])]) {
       assert.ok(written(nest(MAX_DEPTH, wrap)))
       for (const depth of [MAX_DEPTH + 1, 100_000]) assert.throws(() => written(nest(depth, wrap)), /nested more than 500 levels deep/)
     }

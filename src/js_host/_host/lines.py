@@ -1,8 +1,10 @@
 """What a worker prints, as lines: split, bounded, made safe for a log, and told apart from records. No I/O.
 
 A worker in our care writes each `console.*` as one line `\\x1e{"level": ..., "text": ...}`: a record,
-with `function` and `call` (a number) where it knows which call says so. Every other line is raw output:
-of the program itself, a native addon, or a child process.
+with `function` and `call` (a number) where it knows which call says so. Everything else is raw output:
+of the program itself, a native addon, or a child process. It need not end with a line before a record
+begins (`process.stdout.write(".")`), so a record separator begins a line of its own wherever it stands.
+JSON escapes it: there is none within a record.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LineSplitter", "LogLine", "read_line", "safe"]
+__all__ = ["LONGEST_LINE", "LineSplitter", "LogLine", "read_line", "safe"]
 
-LONGEST_LINE = 65536
+LONGEST_LINE = (
+    256 * 1024
+)  # in bytes: a record of 32 K characters (records.mjs) may take six for each, as a control does
 RECORD = "\x1e"
 LEVELS = {
     "trace": 10,
@@ -100,10 +104,10 @@ class LineSplitter:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[str]:
-        """Take more bytes; return the lines that they complete. CR LF and CR end a line as LF does."""
+        """Take more bytes; return the lines that they complete. CR LF, CR and the next record end one as LF does."""
         data = (self._rest + data).replace(b"\r\n", b"\n")
         held = b"\r" if data.endswith(b"\r") else b""  # the LF may be in the next piece
-        *lines, rest = data[: len(data) - len(held)].replace(b"\r", b"\n").split(b"\n")
+        *lines, rest = _set_apart(data[: len(data) - len(held)].replace(b"\r", b"\n")).split(b"\n")
         *pieces, rest = self._pieces(rest)
         self._rest = rest + held
         return [_text(piece) for line in lines for piece in self._pieces(line)] + [_text(piece) for piece in pieces]
@@ -119,6 +123,12 @@ class LineSplitter:
             yield line[:end]
             line = line[end:]
         yield line
+
+
+def _set_apart(data: bytes) -> bytes:
+    """Begin a line at each record separator that does not begin one already."""
+    apart = data.replace(b"\n\x1e", b"\x1e").replace(b"\x1e", b"\n\x1e")
+    return apart[1:] if data.startswith(b"\x1e") else apart
 
 
 def _text(line: bytes) -> str:

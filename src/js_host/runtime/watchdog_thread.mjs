@@ -11,6 +11,8 @@ const GRACE = 100
 const STACK_TIMEOUT = 150
 /** The same in all, in ms: on a busy machine a process waits for its processor. Callers wait for little more. */
 const LONGEST_STACK_TIMEOUT = 300
+/** Within this time the stack must be there, in ms, for the places in it to be looked up in source maps. */
+const MAPPED = 150
 /** So many questions in a row that the event loop does not come round to are too many. */
 const MISSES = 3
 
@@ -92,13 +94,18 @@ async function stuck (how) {
 async function mainThreadStack () {
   if (!INSPECTS) return { stack: '', where: "code that can not be shown: Node's permission model denies the inspector (Node 24 and later have --allow-inspector)" }
   const { Session } = await import('node:inspector')
+  const { SourceMaps } = await import('./source_maps.mjs')
   const session = new Session()
+  const began = performance.now()
   return new Promise((resolve) => {
     const scripts = new Map()
     whenOverdue(() => resolve({ stack: '', where: 'code that did not show its stack: native (a regular expression, JSON, …), or short of a processor' }))
     session.connectToMainThread()
-    session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params.url))
-    session.on('Debugger.paused', ({ params }) => resolve(describe(params.callFrames, scripts)))
+    session.on('Debugger.scriptParsed', ({ params }) => scripts.set(params.scriptId, params))
+    session.on('Debugger.paused', ({ params }) => {
+      const maps = performance.now() - began < MAPPED ? new SourceMaps() : null
+      resolve(describe(params.callFrames, scripts, maps))
+    })
     session.post('Debugger.enable')
     session.post('Debugger.pause')
   })
@@ -115,14 +122,18 @@ function whenOverdue (giveUp) {
 }
 
 /**
- * @param {import('node:inspector').Debugger.CallFrame[]} frames @param {Map<string, string>} scripts
+ * @param {import('node:inspector').Debugger.CallFrame[]} frames @param {Map<string, import('./source_maps.mjs').Script>} scripts
+ * @param {import('./source_maps.mjs').SourceMaps | null} maps
  */
-function describe (frames, scripts) {
-  const lines = frames.map(({ functionName, location, url }) => {
-    const file = (url || scripts.get(location.scriptId) || '').replace(/^file:\/\//, '')
-    return { file, text: `${functionName || '<anonymous>'} (${file}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1})` }
+function describe (frames, scripts, maps) {
+  const lines = frames.map(({ functionName, location: { scriptId, lineNumber, columnNumber = 0 }, url }) => {
+    const script = scripts.get(scriptId) ?? { url }
+    const file = (url || script.url).replace(/^file:\/\//, '')
+    const own = !file.startsWith('node:') && !file.startsWith(runtime)
+    const place = (own && maps?.place(script, lineNumber, columnNumber)) || `${file}:${lineNumber + 1}:${columnNumber + 1}`
+    return { own, text: `${functionName || '<anonymous>'} (${place})` }
   })
-  const own = lines.filter(({ file }) => !file.startsWith('node:') && !file.startsWith(runtime))
+  const own = lines.filter((line) => line.own)
   return { stack: own.map(({ text }) => `    at ${text}`).join('\n'), where: own[0]?.text ?? lines[0]?.text ?? '' }
 }
 

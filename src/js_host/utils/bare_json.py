@@ -33,6 +33,8 @@ def loads(text: str | bytes) -> Any:
                 return value
         except (StopIteration, UnicodeDecodeError):  # it begins with no JSON
             pass
+        except SystemError:  # what else is wrong, up to Python 3.12 the C half can tell only where `json` is loaded
+            pass
     import json
 
     return json.loads(text)

@@ -1286,6 +1286,7 @@ class ValueNotSupported extends TypeError {}
  */
 
 const SPREAD = 'Spread it into an array: [...it].';
+const READ = 'Read it to its end first.';
 
 /** Name of a kind of typed array on the wire -> its class. */
 const ARRAY_CLASSES = /** @type {Record<string, any>} */ ({
@@ -1347,8 +1348,8 @@ class Encoder {
     if (Array.isArray(value)) return this.within(value, () => this.items(value))
     if (types.isDate(value)) return this.date(value)
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return this.bytes(value)
-    if (types.isSet(value)) return this.within(value, () => tag('set', this.items([...value])))
-    if (types.isMap(value)) return this.within(value, () => tag('map', [...value].map((pair, i) => this.items(pair, i))))
+    if (types.isSet(value)) return this.within(value, () => this.set(value))
+    if (types.isMap(value)) return this.within(value, () => this.map(value))
     if (typeof value.toJSON === 'function') return this.within(value, () => this.convert(value.toJSON()))
     const prototype = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) this.refuseStrange(value);
@@ -1370,6 +1371,20 @@ class Encoder {
   /** @param {unknown[]} items @param {number} [offset] */
   items (items, offset = 0) {
     return Array.from(items, (item, i) => this.deeper(offset + i, item))
+  }
+
+  /** @param {Set<unknown>} value */
+  set (value) {
+    const items = this.items([...value]);
+    if (!items.every(isHashable)) this.refuse('a Set that holds an object or an array', SPREAD);
+    return tag('set', items)
+  }
+
+  /** @param {Map<unknown, unknown>} value */
+  map (value) {
+    const pairs = [...value].map((pair, i) => this.items(pair, i));
+    if (!pairs.every(([key]) => isHashable(key))) this.refuse('a Map with an object or an array as a key', SPREAD);
+    return tag('map', pairs)
   }
 
   /** @param {string | number} step @param {unknown} value */
@@ -1423,9 +1438,8 @@ class Encoder {
     if (types.isNativeError(value)) this.refuse('an Error', 'Throw it, or give its message.');
     if (typeof value.then === 'function') this.refuse('a promise', 'Await it first.');
     if (types.isRegExp(value)) this.refuse('a RegExp', 'Give its `source`.');
-    if (types.isGeneratorObject(value)) this.refuse('a generator', SPREAD);
-    if (types.isMapIterator(value) || types.isSetIterator(value)) this.refuse('an iterator', SPREAD);
-    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream', 'Read it to its end first.');
+    if (isIterator(value)) this.refuse(types.isGeneratorObject(value) ? 'a generator' : 'an iterator', isAsync(value) ? READ : SPREAD);
+    if (typeof value.pipe === 'function' || typeof value.getReader === 'function') this.refuse('a stream', READ);
     if (types.isWeakMap(value) || types.isWeakSet(value)) this.refuse('a weak collection');
     if (types.isBoxedPrimitive(value)) this.refuse('a boxed primitive', 'Give its `valueOf()`.');
     if (types.isProxy(value)) this.refuse('a Proxy', 'Give a copy, such as { ...it }.');
@@ -1437,6 +1451,25 @@ class Encoder {
     const where = this.path.slice(depth).map((step) => `[${JSON.stringify(step)}]`).join('');
     throw new ValueNotSupported(`${name}${where} is ${what}, which can not be given to Python. ${instead}`)
   }
+}
+
+/** What objects become that Python can have in a set, and as the key of a dict. */
+const HASHABLE = new Set(['int', 'float', 'bytes', 'date']);
+
+/** @param {any} converted */
+function isHashable (converted) {
+  if (converted === null || typeof converted !== 'object') return true
+  return Object.keys(converted).length === 1 && Array.isArray(converted.$) && HASHABLE.has(converted.$[0])
+}
+
+/** Those of Python too, as they come with the data. @param {any} value */
+function isIterator (value) {
+  return typeof value.next === 'function' && (isAsync(value) || typeof value[Symbol.iterator] === 'function')
+}
+
+/** @param {any} value */
+function isAsync (value) {
+  return typeof value[Symbol.asyncIterator] === 'function'
 }
 
 /** @param {number} value */
