@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_LINE", "LineSplitter", "LogLine", "read_line", "safe"]
 
-LONGEST_LINE = (
-    256 * 1024
-)  # in bytes: a record of 32 K characters (records.mjs) may take six for each, as a control does
+#: In bytes: a record of 32 K characters (records.mjs) may take six for each.
+LONGEST_LINE = 256 * 1024
 RECORD = "\x1e"
 LEVELS = {
     "trace": 10,
