@@ -143,3 +143,19 @@ def test_what_breaks_several_checks_is_told_once() -> None:
     ]
     told = [*doctor.each_story_once(iter(found))]
     assert told == [*found[:2], Finding("call", BROKEN, "not looked at: see `node` above")]
+
+
+def test_with_a_node_that_is_too_old_nothing_else_is_blamed(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, config = tmp_path / "node", tmp_path / "host.config.js"
+    node.write_text("#!/bin/sh\necho v12.22.0\n")
+    node.chmod(0o755)
+    config.write_text("module.exports = { functions: {} }\n")
+    monkeypatch.setenv("JS_HOST_NODE", str(node))
+    broken = [(finding.about, finding.text) for finding in doctor.examine(str(config)) if finding.state == BROKEN]
+    assert broken == [
+        ("node", "Node 12.22.0 is too old: js-host needs 20 or later."),
+        ("config", "not looked at: see `node` above"),
+        ("call", "not looked at: see `node` above"),
+    ]

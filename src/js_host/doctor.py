@@ -22,7 +22,7 @@ from . import __version__
 from ._host.environment import pick
 from ._host.node import OLDEST_NODE, SUPPORTED_NODE, Node, find_node, node_version
 from .conf import settings
-from .exceptions import JSHostError
+from .exceptions import JSHostError, NodeNotFound
 from .utils.near_config import what_is_missing
 
 __all__ = ["BROKEN", "GOOD", "WARNING", "Finding", "examine"]
@@ -112,6 +112,13 @@ def check_node() -> Iterator[Finding]:
     yield from (finding._replace(fix=fix) for finding in judge_node(version, dt.date.today()))
 
 
+def refuse_a_broken_node() -> None:
+    """Raise what `check_node` has found, in its words, where nothing else can be looked at with that Node."""
+    for finding in judge_node(node_version(find_node(settings.PATH_TO_NODE).path), dt.date.today()):
+        if finding.state == BROKEN:
+            raise NodeNotFound(finding.text)
+
+
 def fix_for(origin: str) -> str:
     """How to get a newer Node: one that was named is used whatever else is installed."""
     if origin in ("PATH_TO_NODE", "JS_HOST_NODE"):
@@ -173,6 +180,7 @@ def check_config(path: str, named: bool) -> Iterator[Finding]:
         yield Finding("config", state, text, fix)
         return
     yield from check_packages(os.path.dirname(path))
+    refuse_a_broken_node()
     config = read_config(path)
     if names := config.get("functions"):
         yield Finding("config", GOOD, f"{path} loads; its functions: {', '.join(names)}")
@@ -210,6 +218,7 @@ def check_packages(directory: str) -> Iterator[Finding]:
 
 def check_call() -> Iterator[Finding]:
     """Start a host of one function, call it, stop it."""
+    refuse_a_broken_node()
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory(prefix="js-host-doctor-") as directory:

@@ -2,7 +2,7 @@
 
     JSHostError
     ├── ConfigError (ValueError)            settings or config file are wrong
-    │   ├── NodeNotFound                    no usable Node on this machine
+    │   ├── NodeNotFound (StartError)       no usable Node on this machine
     │   └── UnknownFunction (LookupError)   the config has no function of that name
     ├── ConnectionError (ConnectionError)   no host answers, or the line broke
     │   └── ProcessError                    a worker, or the process that keeps it, is the cause
@@ -17,7 +17,7 @@
 
     HostWarning (UserWarning)               a host works, but perhaps not as it should: its changed code does not start
 
-Names in parentheses are the builtins that a class also inherits from. Every error says whether
+Names in parentheses are the classes, most of them builtins, that a class also inherits from. Every error says whether
 the function may have run: `error.maybe_executed`. Where it is False, calling again is safe.
 """
 
@@ -67,10 +67,6 @@ class ConfigError(JSHostError, ValueError):
     """A setting, a config file or the name of a function is wrong. The message says which, and what to write."""
 
 
-class NodeNotFound(ConfigError):
-    """There is no usable Node. The message lists every place that was looked at."""
-
-
 class UnknownFunction(ConfigError, LookupError):
     """The host's config has no function of that name. The message lists those it has."""
 
@@ -85,6 +81,10 @@ class ProcessError(ConnectionError):
 
 class StartError(ProcessError):
     """A host could not start. The message carries the file, the line, the code and a hint where there is one."""
+
+
+class NodeNotFound(ConfigError, StartError):
+    """There is no usable Node. The message lists every place looked at, or says why the one found is no good."""
 
 
 class WorkerDied(ProcessError):

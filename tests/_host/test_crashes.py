@@ -103,7 +103,7 @@ def test_a_worker_that_crashes_too_often_is_given_up_and_callers_are_turned_away
     fake.end(supervisor, "exitIn=render")
     wait_for(lambda: slot.state == FAILED)
     assert "function 'render' called process.exit(3)" in slot.failure
-    assert re.search(r"crashed too often; the next start is tried (60|5\d) s after this", slot.failure)
+    assert re.search(r"crashed too often; the next start is tried in (60|5\d) s\.$", slot.failure)
     for _ in range(3):
         with socket.socket(socket.AF_UNIX) as caller:
             caller.settimeout(5)

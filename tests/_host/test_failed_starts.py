@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from js_host._host.lifecycle import FAILED
-from js_host.exceptions import StartError
+from js_host.exceptions import NodeNotFound, StartError
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,19 @@ def test_a_node_that_can_not_run_is_explained(text: str, said: str, fake: Any, n
     program = nothing_left.directory / "node"
     program.write_text(text)
     program.chmod(0o755)
-    with pytest.raises(StartError, match=said):
+    with pytest.raises(StartError, match=said) as caught:
         fake.start(path_to_node=str(program))
+    assert isinstance(caught.value, NodeNotFound)
+    assert 'pip install "js-host[node]"' in str(caught.value)
+
+
+def test_a_node_that_hangs_is_told_from_a_config_that_does(fake: Any, nothing_left: Any, monkeypatch: Any) -> None:
+    program = nothing_left.directory / "node"
+    program.write_text("#!/bin/sh\nexec sleep 100\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("js_host._host.node.LONGEST_ANSWER", 0.2)
+    with pytest.raises(NodeNotFound, match=r"does not answer `--version` within 0\.2 s, so it is no working Node"):
+        fake.start(path_to_node=str(program), start_timeout=0.2)
 
 
 def test_no_version_is_asked_for_on_the_way_to_a_start(fake: Any, nothing_left: Any) -> None:

@@ -102,7 +102,7 @@ def test_what_becomes_of_workers_is_logged_too(fake: Any, collected: Collector, 
     assert texts[0].endswith("is ready")
     assert texts[1].startswith("Worker 0 (pid ")
     assert texts[1].endswith("Another is started now.")
-    assert texts[-1].endswith("It crashed too often; the next start is tried 60 s after this.")
+    assert texts[-1].endswith("It crashed too often; the next start is tried in 60 s.")
     assert [record.levelno for record in collected.records if record.name == "js_host.supervisor"] == [20, 30, 20, 40]
 
 

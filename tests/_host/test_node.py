@@ -96,6 +96,16 @@ def test_without_any_node_every_place_and_the_fix_are_named(monkeypatch: pytest.
     assert isinstance(caught.value, ConfigError)
 
 
+@pytest.mark.usefixtures("no_wheel")
+def test_a_node_on_path_that_can_not_be_run_is_named_with_its_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = program(tmp_path / "node", mode=0o644)
+    monkeypatch.setenv("PATH", f"/nowhere/bin{os.pathsep}{tmp_path}")
+    with pytest.raises(NodeNotFound, match=f"PATH: {path} is not executable"):
+        find_node()
+
+
 def test_a_wheel_without_its_program_is_passed_over_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, "_package_directory", lambda name: str(tmp_path))
     monkeypatch.setenv("PATH", "/nowhere/bin")

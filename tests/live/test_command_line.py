@@ -224,6 +224,19 @@ def test_a_function_that_throws_is_exit_code_1_with_the_javascript_error(directo
     assert "Traceback" not in ended.stderr
 
 
+def test_what_a_function_prints_goes_to_stderr_and_its_result_alone_to_stdout(tmp_path: pathlib.Path) -> None:
+    code = """
+    console.info('it loads')
+    module.exports = { functions: {
+      say: () => { console.debug('two\\nlines'); process.stdout.write('raw\\n'); return 'R' }
+    } }
+    """
+    (tmp_path / "host.config.js").write_text(code)
+    ended = js_host("call", "say", cwd=tmp_path)
+    assert ended.stdout == "R\n"
+    assert ended.stderr.splitlines() == ["it loads", "two", "lines", "raw"]
+
+
 def test_a_function_that_is_not_there_is_answered_with_those_that_are(directory: pathlib.Path) -> None:
     ended = js_host("call", "gret", cwd=directory)
     assert ended.returncode == 1

@@ -232,3 +232,10 @@ def save(path: Path, text: str) -> None:
 def test_a_function_needs_a_name_that_a_config_can_have(name: Any) -> None:
     with pytest.raises(ConfigError, match="Function"):
         Function(name)
+
+
+@pytest.mark.parametrize("managed", [False, True])
+def test_arguments_for_node_are_checked_as_the_setting_is(config: Path, managed: bool) -> None:
+    host = JSHost(config, managed=managed, node_args="--max-old-space-size=100")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="node_args must be a list or tuple of str, not '--max-old-space-size=100'"):
+        host.start()

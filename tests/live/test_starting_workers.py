@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,17 @@ from typing import Any
 import pytest
 
 from js_host import JSHost
-from js_host.exceptions import FunctionTimeout, ProcessError
+from js_host.exceptions import FunctionTimeout, ProcessError, StartError
 
 SLOW = """
 module.exports = {
   warmup: () => new Promise((resolve) => setTimeout(resolve, 700)),
   functions: { pid: () => process.pid }
 }
+"""
+
+PID = """
+module.exports = { functions: { pid: () => process.pid } }
 """
 
 DEAF = """
@@ -93,6 +98,29 @@ def test_a_worker_that_can_not_listen_is_ended_and_its_callers_are_told_why(own:
     wait_for(lambda: slot.failure)
     with pytest.raises(ProcessError, match="no listening today"):
         host.function("pid", timeout=20)()
+
+
+def test_code_that_does_not_start_any_more_is_told_as_at_the_first_start_and_what_to_do(own: Any) -> None:
+    host = own(PID)
+    with open(host.config_file, "a") as file:
+        file.write("require('nope-pkg')\n")
+    kill(host)
+    with pytest.raises(StartError) as caught:
+        host.function("pid", timeout=20)()
+    story = str(caught.value)
+    assert story.startswith("Worker 0 (pid ")
+    assert f"  {host.config_file}:3\n" in story
+    assert "> 3 | require('nope-pkg')" in story
+    assert "npm install nope-pkg" in story
+    assert re.search(r"the next start is tried in (60|5\d) s\. `host\.restart\(\)` tries at once\.$", story)
+
+
+def test_when_the_next_start_is_tried_counts_from_now(own: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    slot = own(DEAF)._home._supervisor.slots[0]
+    wait_for(lambda: slot.failure)
+    now = time.monotonic()
+    monkeypatch.setattr("js_host._host.slot.monotonic", lambda: now + 20)
+    assert re.search(r"the next start is tried in (40|3\d) s\.$", slot.failure)
 
 
 def test_who_gets_no_answer_is_not_told_of_a_worker_that_ended_long_ago(own: Any, wait_for: Any) -> None:

@@ -1,4 +1,5 @@
-"""Call one function and write its result: text as it is, bytes raw, everything else as JSON."""
+"""Call one function and write its result to stdout: text as it is, bytes raw, everything else as JSON. What the
+function prints goes to stderr, unless the host runs elsewhere or is managed, and has a log of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def parse_with_late_pairs(
 
 def main(arguments: Namespace) -> int:
     data = read_data(arguments.json, arguments.pairs)
-    with open_host(arguments) as host:
+    from .call_logs import prints_shown  # after what may be wrong with the data was said
+
+    with prints_shown(), open_host(arguments) as host:
         result = host.function(arguments.name, timeout=arguments.timeout)(data)
     write_result(result)
     return 0

@@ -7,9 +7,10 @@ import os
 from .._client.address import Address, unix_url
 from .._client.lane import Lane
 from .._client.pool import Pool
-from ..exceptions import JSHostError, ProcessError, WorkerDied
+from ..exceptions import JSHostError, WorkerDied
 from ..manager import JSHostManager
 from ..utils.fork_lock import ForkLock
+from .absence import absence_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class ManagedHome:
             return None
         if not os.path.exists(lease.slots[lane.slot.number].address):
             lease.release()  # it is leased anew, in a place where it can be found
-        return WorkerDied(str(story)) if pid else ProcessError(str(story))
+        return WorkerDied(str(story)) if pid else absence_error(story.kind, story.text)
 
 
 class _ManagedPool(Pool):

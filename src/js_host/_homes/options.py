@@ -13,7 +13,7 @@ from ..exceptions import ConfigError, HostWarning
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Literal, TypeAlias
+    from typing import Any, Literal, TypeAlias
 
     from .._client.gate import Gate
 
@@ -80,13 +80,18 @@ class HostOptions:
         self.config_file = config_file
         self.workers = count_workers(workers or settings.WORKERS)
         self.path_to_node = path_to_node or settings.PATH_TO_NODE
-        self.node_args = tuple(settings.NODE_ARGS if node_args is None else node_args)
+        self.node_args: tuple[str, ...] = _checked("node_args", settings.NODE_ARGS if node_args is None else node_args)
         self.start_timeout = start_timeout or settings.START_TIMEOUT
         self.limits = limits_of(settings.MAX_CALLS, settings.MAX_MEMORY, settings.MAX_AGE)
         self.calls = calls
         self.forward_logs = settings.FORWARD_LOGS
-        self.wanted_env: tuple[str, ...] = find_setting("ENV").kind.check("env", settings.ENV if env is None else env)  # type: ignore[assignment]
+        self.wanted_env: tuple[str, ...] = _checked("env", settings.ENV if env is None else env)
         self.env = environment(self.wanted_env)
+
+
+def _checked(keyword: str, value: object) -> Any:
+    """What was given with a keyword, as the setting of the same name keeps it. Raises ConfigError if it is no good."""
+    return find_setting(keyword.upper()).kind.check(keyword, value)
 
 
 def limits_of(calls: int | None, megabytes: int | None, seconds: float | None) -> Limits:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .._host.options import SupervisorOptions
 from .._host.supervisor import Supervisor
-from ..exceptions import ProcessError, WorkerDied
+from ..exceptions import WorkerDied
+from .absence import absence_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,4 +91,5 @@ class OwnedHome:
         if pid:
             end = self._supervisor.explain(slot, pid)
             return WorkerDied(str(end)) if end else None
-        return ProcessError(slot.absence[1]) if slot.absence else None
+        absence = slot.absence
+        return absence_error(*absence) if absence else None

@@ -57,7 +57,7 @@ def _warn_of_an_old_node(keeper: Keeper, slot: WorkerSlot) -> None:
 
 def _forget_trouble(keeper: Keeper, slot: WorkerSlot) -> None:
     """A worker is ready there. With the last one of them, the first start is over."""
-    slot.deadline = slot.failure = None
+    slot.deadline = slot.fault = None
     if all(slot.state == READY for slot in keeper.slots):
         keeper.first_start = False
 
@@ -92,12 +92,19 @@ def _pause(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
 
 
 def _give_up(keeper: Keeper, slot: WorkerSlot, event: str, before: str) -> None:
-    now = monotonic()
-    slot.deadline = None if keeper.first_start else slot.budget.room_at(now)
-    again = 0 if slot.deadline is None else max(0, round(slot.deadline - now))
-    slot.failure = f"{slot.last_end}\nIt crashed too often; the next start is tried {again} s after this."
+    slot.deadline = None if keeper.first_start else slot.budget.room_at(monotonic())
+    slot.fault = _fault(keeper, slot, before)
     if not keeper.first_start:
-        keeper.say("error", slot, slot.failure)
+        keeper.say("error", slot, slot.failure or "")
+
+
+def _fault(keeper: Keeper, slot: WorkerSlot, before: str) -> tuple[str, str]:
+    from js_host._host.start_story import replacement_story
+
+    if before != STARTING or slot.last_end is None:
+        return "failed", str(slot.last_end)
+    node = str(keeper.spawner.node)
+    return "start-failed", replacement_story(keeper.options.config_file, slot.last_end, node=node)
 
 
 def _rest(keeper: Keeper, place: Place, event: str, before: str) -> None:

@@ -301,7 +301,11 @@ class Keeper:
     def _note_defect(self, error: BaseException) -> None:
         """The keeper itself failed, which is a defect of ours: nobody may wait for it in vain."""
         for slot in self.slots:
-            slot.failure = f"The supervisor failed and ended its workers. This is a defect of js-host: {error!r}"
+            slot.deadline = None
+            slot.fault = (
+                "failed",
+                f"The supervisor failed and ended its workers. This is a defect of js-host: {error!r}",
+            )
 
     def _shut(self) -> None:
         assert self.changed is not None
@@ -322,7 +326,7 @@ class Keeper:
         for slot in self.slots:
             slot.process = slot.watch = slot.coming = None
             slot.leaving = []
-            slot.state = FAILED if slot.failure else STOPPED
+            slot.state = FAILED if slot.fault else STOPPED
 
     def _close_everything(self) -> None:
         self._poller.close()

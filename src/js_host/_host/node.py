@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "FIX",
     "OLDEST_NODE",
     "SUPPORTED_NODE",
     "Node",
+    "exec_fault",
     "find_node",
+    "is_fault_of_program",
     "node_version",
     "version_on_disk",
     "what_is_wrong_with",
@@ -31,6 +34,9 @@ OLDEST_NODE = 20
 
 SUPPORTED_NODE = 22
 """The oldest major version that is supported."""
+
+LONGEST_ANSWER = 5.0
+"""Seconds that a Node has to tell its version."""
 
 FIX = (
     'Install one with `pip install "js-host[node]"`, or from https://nodejs.org, or name the one to use '
@@ -97,7 +103,10 @@ def _in_wheel() -> tuple[str | None, str]:
 
 def _on_path() -> tuple[str | None, str]:
     path = _which("node")
-    return (path, "found on PATH") if path else (None, f"no `node` in {os.environ.get('PATH') or 'an empty PATH'}")
+    if path:
+        return path, "found on PATH"
+    unfit = [f"{path} {_fault_of_file(path)}" for path in _places_on_path("node") if os.path.lexists(path)]
+    return None, "; ".join(unfit) or f"no `node` in {os.environ.get('PATH') or 'an empty PATH'}"
 
 
 def _package_directory(name: str) -> str | None:
@@ -112,17 +121,13 @@ def _package_directory(name: str) -> str | None:
 
 def _which(name: str) -> str | None:
     """Return the first runnable file of that name on PATH. Relative entries change with the cwd: not trusted."""
-    for directory in _path_directories():
-        path = os.path.join(directory, name)
-        if _fault_of_file(path) is None:
-            return path
-    return None
+    return next((path for path in _places_on_path(name) if _fault_of_file(path) is None), None)
 
 
-def _path_directories() -> Iterator[str]:
+def _places_on_path(name: str) -> Iterator[str]:
     for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         if os.path.isabs(directory):
-            yield directory
+            yield os.path.join(directory, name)
 
 
 def _fault_of_file(path: str) -> str | None:
@@ -175,11 +180,13 @@ def _ask_version(path: str) -> str:
 
     try:
         done = subprocess.run(
-            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False, text=True,
-            errors="replace",
+            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=LONGEST_ANSWER, check=False,
+            text=True, errors="replace",
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise NodeNotFound(f"{path} does not answer `--version` within 5 s, so it is no working Node.") from None
+        raise NodeNotFound(
+            f"{path} does not answer `--version` within {LONGEST_ANSWER:g} s, so it is no working Node."
+        ) from None
     except OSError as error:
         raise NodeNotFound(f"{path} can not be run: {exec_fault(error)}.") from error
     if done.returncode:
@@ -208,6 +215,13 @@ def exec_fault(error: OSError) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many files are open: close some, or raise the limit (`ulimit -n`)"
     return error.strerror or str(error)
+
+
+def is_fault_of_program(error: OSError) -> bool:
+    """Whether another program would have been started, so that it is not the system's own trouble."""
+    import errno
+
+    return error.errno in (errno.ENOEXEC, errno.ENOENT, errno.EACCES)
 
 
 def what_is_wrong_with(node: Node) -> str | None:

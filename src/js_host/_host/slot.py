@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from time import monotonic
 
-from js_host._host.lifecycle import COMING, DRAINING, READY, STOPPED, RestartBudget
+from js_host._host.lifecycle import COMING, DRAINING, FAILED, READY, STOPPED, RestartBudget
 from js_host._host.sockets import RawSocket
 
 TYPE_CHECKING = False
@@ -80,12 +81,12 @@ class WorkerSlot(Place):
 
     `number` counts from 0; `address` is the path of its private socket; `state` is one of `lifecycle.STATES`;
     `info` is the message with which the present worker said that it is ready; `last_end` says how the last one
-    ended; `failure` is the whole story once the slot gave up, until a worker of it is ready again. `generation`
+    ended; `fault` is, as kind and text, why the slot gave up, until a worker of it is ready again. `generation`
     counts from 1 how often the slot was given to a worker with changed code; `coming` is such a worker, and
     `leaving` are those that had the slot before.
     """
 
-    __slots__ = ("address", "budget", "coming", "ends", "failure", "generation", "last_end", "leaving", "listener")
+    __slots__ = ("address", "budget", "coming", "ends", "fault", "generation", "last_end", "leaving", "listener")
 
     def __init__(self, number: int, address: str, listener: RawSocket, budget: RestartBudget) -> None:
         super().__init__(number, STOPPED)
@@ -93,7 +94,7 @@ class WorkerSlot(Place):
         self.listener = listener
         self.budget = budget
         self.last_end: WorkerEnd | None = None
-        self.failure: str | None = None
+        self.fault: tuple[str, str] | None = None
         self.ends: dict[int, WorkerEnd] = {}
         self.generation = 1
         self.coming: Beside | None = None
@@ -111,10 +112,22 @@ class WorkerSlot(Place):
     def absence(self) -> tuple[str, str] | None:
         """Why no worker can be reached here, as kind and text; None if one can, or if none has ended before."""
         if self.ready:
-            return None if os.path.exists(self.address) else ("failed", REMOVED.format(self.address))
-        if self.failure:
-            return "failed", self.failure
+            return None if os.path.exists(self.address) else ("removed", REMOVED.format(self.address))
+        fault, failure = self.fault, self.failure
+        if fault and failure:
+            return fault[0], failure
         return (self.last_end.kind, str(self.last_end)) if self.last_end else None
+
+    @property
+    def failure(self) -> str | None:
+        """Why the slot gave up, and when, counted from now, the next start is tried; None if it did not give up."""
+        fault, next_start = self.fault, self.deadline
+        if fault is None:
+            return None
+        if self.state != FAILED or next_start is None:
+            return fault[1]
+        seconds = max(0, round(next_start - monotonic()))
+        return f"{fault[1]}\nIt crashed too often; the next start is tried in {seconds} s."
 
     def take_connection(self) -> int | None:
         """The descriptor of the connection that came with the present worker, for who asks first; or None."""

@@ -6,25 +6,35 @@ from js_host._host.endings import WorkerEnd, own_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-__all__ = ["hint_at_environment", "start_story"]
+__all__ = ["hint_at_environment", "replacement_story", "start_story"]
 
 
 def start_story(config_file: str, end: WorkerEnd, *, node: str, node_fault: str | None = None) -> str:
     """Tell why a host could not start, from how its first worker ended."""
-    parts = [f"The host of {config_file} could not start."]
     if node_fault:
-        parts.append(node_fault)
+        cause: Iterable[str] = [node_fault]
     elif end.kind == "refused":
-        parts += _error_story(end.error or {})
+        cause = _error_story(end.error or {})
     else:
-        parts += _end_story(config_file, end)
-    if words := end.last_words():
-        parts.append(words)
-    parts.append(f"Node: {node}")
-    return "\n".join(parts)
+        cause = _end_story(config_file, end)
+    return _story(f"The host of {config_file} could not start.", cause, end, node)
+
+
+def replacement_story(config_file: str, end: WorkerEnd, *, node: str) -> str:
+    """Tell the same of a worker that was to replace one that ended, in a host that had started."""
+    if end.kind in ("refused", "crashed"):
+        cause: Iterable[str] = _error_story(end.error or {})
+    else:
+        cause = filter(None, [_advice(config_file, end)])
+    return _story(f"Worker {end.worker} (pid {end.pid}) {end.reason}.", cause, end, node)
+
+
+def _story(head: str, cause: Iterable[str], end: WorkerEnd, node: str) -> str:
+    words = end.last_words()
+    return "\n".join([head, *cause, *([words] if words else []), f"Node: {node}"])
 
 
 def hint_at_environment(names: Sequence[str]) -> str:
@@ -42,14 +52,19 @@ def _end_story(config_file: str, end: WorkerEnd) -> Iterator[str]:
     if end.kind == "crashed":
         yield "While it loaded the config, its worker crashed with an uncaught exception:"
         yield from _error_story(end.error or {})
-    elif end.kind == "killed":
-        yield f"Its worker {end.reason}. {SLOW_START.format(file=config_file)}"
-    elif end.kind == "exit" and end.error is not None:
-        yield f"Its worker exited with code {end.code} while it loaded the config. {EXIT.format(file=config_file)}"
-    elif end.code == UNSETTLED:
-        yield f"Its worker {end.reason}. {UNSETTLED_AWAIT.format(file=config_file)}"
-    else:
-        yield f"Its worker {end.reason}."
+        return
+    called_exit = end.kind == "exit" and end.error is not None
+    what = f"exited with code {end.code} while it loaded the config" if called_exit else end.reason
+    yield f"Its worker {what}. {_advice(config_file, end)}".rstrip()
+
+
+def _advice(config_file: str, end: WorkerEnd) -> str:
+    """Where to look, or what to change, after an end without an error of the worker's own."""
+    if end.kind == "killed":
+        return SLOW_START.format(file=config_file)
+    if end.kind == "exit" and end.error is not None:
+        return EXIT.format(file=config_file)
+    return UNSETTLED_AWAIT.format(file=config_file) if end.code == UNSETTLED else ""
 
 
 UNSETTLED = 13

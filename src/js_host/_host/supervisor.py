@@ -22,12 +22,12 @@ import os
 from time import monotonic
 
 from js_host._host import lifecycle, living
-from js_host._host.node import exec_fault, find_node, what_is_wrong_with
+from js_host._host.node import FIX, exec_fault, find_node, is_fault_of_program, what_is_wrong_with
 from js_host._host.options import SupervisorOptions
 from js_host._host.sockets import HostSockets
 from js_host._host.spawner import Spawner
 from js_host._host.worker_process import LAST_WAIT, ExecFailed, end_all
-from js_host.exceptions import StartError
+from js_host.exceptions import NodeNotFound, StartError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Supervisor:
         except BaseException as error:
             self._break_off()
             if isinstance(error, OSError):
-                raise StartError(self._spawn_story(error, node)) from error
+                raise self._spawn_error(error, node) from error
             raise
 
     def wait_until_ready(self) -> None:
@@ -106,7 +106,7 @@ class Supervisor:
             raise
         if end is not None:
             self.kill()
-            raise StartError(self._start_story(end))
+            raise self._start_error(end)
 
     def _claim(self) -> None:
         with self.lock:
@@ -178,22 +178,24 @@ class Supervisor:
 
     # What to say when it did not start.
 
-    def _start_story(self, end: WorkerEnd) -> str:
+    def _start_error(self, end: WorkerEnd) -> StartError:
         from js_host._host.environment import withheld_in, worker_environment
         from js_host._host.start_story import hint_at_environment, start_story
 
         assert self._keeper is not None
         node = self._keeper.spawner.node
-        silent = end.error is None and end.kind in ("exit", "signal", "lost")  # the runtime did not even report
+        silent = end.error is None and end.kind in ("exit", "signal", "lost", "killed")  # the runtime did not report
         fault = what_is_wrong_with(node) if silent else None
         story = start_story(self.options.config_file, end, node=str(node), node_fault=fault)
-        return story + hint_at_environment(withheld_in(story, os.environ, worker_environment(self.options.env)))
+        story += hint_at_environment(withheld_in(story, os.environ, worker_environment(self.options.env)))
+        return NodeNotFound(story) if fault else StartError(story)
 
-    def _spawn_story(self, error: OSError, node: Node) -> str:
+    def _spawn_error(self, error: OSError, node: Node) -> StartError:
         head = f"The host of {self.options.config_file} could not start."
-        if isinstance(error, ExecFailed):
-            return f"{head}\nThe system did not run {node.path} ({node.why}): {exec_fault(error.error)}."
-        return f"{head}\n{error if isinstance(error, StartError) else exec_fault(error)}"
+        if not isinstance(error, ExecFailed):
+            return StartError(f"{head}\n{error if isinstance(error, StartError) else exec_fault(error)}")
+        story = f"{head}\nThe system did not run {node.path} ({node.why}): {exec_fault(error.error)}."
+        return NodeNotFound(f"{story} {FIX}") if is_fault_of_program(error.error) else StartError(story)
 
     def _stopped_story(self) -> str:
         for slot in self.slots:

@@ -76,7 +76,7 @@ class LeasedSlot:
 
 
 class WorkerStory:
-    """Why a worker ended, or is not there, told by the manager: `kind` as of a WorkerEnd, or `failed`; and the text."""
+    """Why a worker ended, or is not there, told by the manager: `kind` as of WorkerSlot.absence; and the text."""
 
     __slots__ = ("kind", "text")
 
