@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from js_host import JSHost
+from js_host._homes.absence import absence_error
 from js_host.exceptions import FunctionTimeout, ProcessError, StartError
 
 SLOW = """
@@ -113,6 +114,22 @@ def test_code_that_does_not_start_any_more_is_told_as_at_the_first_start_and_wha
     assert "> 3 | require('nope-pkg')" in story
     assert "npm install nope-pkg" in story
     assert re.search(r"the next start is tried in (60|5\d) s\. `host\.restart\(\)` tries at once\.$", story)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "text"),
+    [
+        ("start-failed", StartError, "why `host.restart()` tries at once."),
+        ("failed", ProcessError, "why `host.restart()` tries at once."),
+        ("signal", ProcessError, "why"),
+    ],
+)
+def test_where_no_worker_is_tried_for_a_while_the_error_says_what_tries_at_once(
+    kind: str, error: type[ProcessError], text: str
+) -> None:
+    found = absence_error(kind, "why")
+    assert (type(found), str(found)) == (error, text)
+    assert not found.maybe_executed
 
 
 def test_when_the_next_start_is_tried_counts_from_now(own: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
