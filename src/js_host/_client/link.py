@@ -6,10 +6,12 @@ import os
 import stat
 
 from .._wire.handshake import NotUpgraded
+from ..exceptions import FunctionTimeout
 from .address import Address
+from .channel import deadline_in, time_left
 from .lane import CONNECT_TIMEOUT, Lane
 from .pool import Pool
-from .sync import Connection
+from .sync import Connection, silent
 
 #: A host that says that it has more workers is not believed.
 MOST_WORKERS = 1024
@@ -35,16 +37,24 @@ def open_link(
         address.access.tls()  # files that are no good are told of first
     pool = RemotePool(address, spin=spin, gate=gate)
     timeout = CONNECT_TIMEOUT if timeout is None else timeout
+    deadline = deadline_in(timeout)
     try:
         pool.ask(timeout)
     except NotUpgraded:
         pool.close()
-        from .http import HttpLink  # late: most hosts speak frames
-
-        link = HttpLink(address)
-        link.identify(timeout)
-        return link
+        return _http_link(address, timeout, deadline)
     return pool
+
+
+def _http_link(address: Address, timeout: float, deadline: float) -> HttpLink:
+    from .http import HttpLink  # late: most hosts speak frames
+
+    link = HttpLink(address)
+    try:
+        link.identify(time_left(deadline))
+    except FunctionTimeout:
+        raise silent(address, timeout) from None
+    return link
 
 
 class RemotePool(Pool):

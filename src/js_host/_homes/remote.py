@@ -24,19 +24,22 @@ NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError, gaierror)
 class RemoteHome:
     """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none answers.
 
-    `config_file` is that of the host; None if it was named by its address.
+    `config_file` is that of the host; None if it was named by its address. `timeout` is how many seconds it may take
+    to answer.
     """
 
     is_own: Literal[False] = False
 
-    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None) -> None:
+    def __init__(
+        self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None, timeout: float | None
+    ) -> None:
         self._root_url = root_url
         try:
             self.link = open_link(
                 root_url,
                 spin=calls.spin,
                 gate=calls.gate(),
-                timeout=settings.FUNCTION_TIMEOUT,
+                timeout=timeout,
                 access=access.read(),
             )
         except ConnectionError as error:
