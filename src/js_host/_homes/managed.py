@@ -140,5 +140,5 @@ class _ManagedPool(Pool):
     def prepare(self) -> None:
         self.renew()
 
-    def renew(self, timeout: float | None = None) -> bool:
+    def renew(self, timeout: float | None = None, error: Exception | None = None) -> bool:
         return not self.is_closed and self._home.hold()

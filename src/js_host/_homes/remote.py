@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _socket import gaierror
-
 from .._client.link import open_link
 from ..conf import settings
 from ..exceptions import ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
     from .options import CallOptions
 
 __all__ = ["RemoteHome"]
-
-NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError, gaierror)
 
 
 class RemoteHome:
@@ -34,18 +30,14 @@ class RemoteHome:
         self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None, timeout: float | None
     ) -> None:
         self._root_url = root_url
-        try:
-            self.link = open_link(
-                root_url,
-                spin=calls.spin,
-                gate=calls.gate(),
-                timeout=timeout,
-                access=access.read(),
-            )
-        except ConnectionError as error:
-            if not isinstance(error.__context__, NOBODY_LISTENS):
-                raise  # a host that answers in another way is no reason to start one
-            raise ConnectionError(f"{error} {_advice(config_file)}") from None
+        self.link = open_link(
+            root_url,
+            spin=calls.spin,
+            gate=calls.gate(),
+            timeout=timeout,
+            access=access.read(),
+            advice=_advice(config_file),
+        )
 
     def is_running(self) -> bool:
         """Whether it answers now."""
