@@ -184,7 +184,7 @@ class JSHost(ThereIsOne):
             self._start()
 
     def _start(self) -> None:
-        if self._home is not None and self._home.is_running():
+        if self._home is not None and not self._home.is_foreign and self._home.is_running():
             return
         if self._root_url:
             raise ProcessError(f"The host at {self._root_url} is not this program's to start. Start it where it runs.")

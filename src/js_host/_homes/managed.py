@@ -30,6 +30,7 @@ class ManagedHome:
     """
 
     is_own: Literal[False] = False
+    is_foreign: Literal[False] = False
 
     def __init__(self, options: HostOptions, say: Callable[[str], None]) -> None:
         self.manager = JSHostManager()

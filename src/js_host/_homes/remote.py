@@ -25,6 +25,7 @@ class RemoteHome:
     """
 
     is_own: Literal[False] = False
+    is_foreign: Literal[False] = False
 
     def __init__(
         self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None, timeout: float | None
