@@ -7,6 +7,7 @@ from asyncio import _get_running_loop
 
 from ._client.aio_pool import pool_of_this_loop
 from ._client.single_flight import SingleFlight
+from ._homes.aio_first_link import link_in_loop
 from ._homes.landing import ThereIsOne
 from ._wire.traces import too_late
 from .js_host import JSHost
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from ._client.aio_pool import AsyncPool
     from ._client.aio_results import AsyncResults
     from ._client.aio_threads import AsyncThreads
-    from ._client.http import HttpLink
     from ._client.job import Job
-    from ._client.pool import Pool
     from ._homes.options import EnvironmentWish
     from ._wire.results import Decoder
     from .async_function import AsyncFunction, T
@@ -142,17 +141,15 @@ class AsyncJSHost(ThereIsOne):
     async def _call(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
     ) -> object:
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
-        return await (await self._pool()).call(name, value, timeout, decode, key)
+        pool, timeout = await self._pool(name, timeout)
+        return await pool.call(name, value, timeout, decode, key)
 
     async def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> AsyncGenerator[object, None]:
         """Call the function of that name for a result in parts. `AsyncFunction.stream` is the comfortable way."""
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
-        return (await self._pool()).stream(name, value, timeout, decode, key)
+        pool, _ = await self._pool(name, timeout)
+        return pool.stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterable[object] | AsyncIterable[object], job: Job) -> AsyncResults:
         """Call a function for many rows, as a job says. `AsyncFunction.map` is the comfortable way."""
@@ -161,17 +158,19 @@ class AsyncJSHost(ThereIsOne):
 
         if job.timeout is not None and not job.timeout > 0:
             raise too_late(job.name, job.timeout)
-        return AsyncResults(self._pool, RowSource(rows), job)
 
-    async def _pool(self) -> AsyncPool | AsyncThreads:
-        """The connections of this event loop, which may begin with connecting to the host."""
+        async def connect() -> AsyncPool | AsyncThreads:
+            pool, _ = await self._pool(job.name, job.timeout)
+            return pool
+
+        return AsyncResults(connect, RowSource(rows), job)
+
+    async def _pool(self, name: bytes, timeout: float | None) -> tuple[AsyncPool | AsyncThreads, float | None]:
+        """The connections of this event loop for a call of a function, and what is left of its time."""
         link = self._host._link
-        if link is None:
-            link = await self._connecting.do(lambda: asyncio.to_thread(self._connect))
-        return pool_of_this_loop(link)
-
-    def _connect(self) -> Pool | HttpLink:
-        return self._host._connected().link
+        if link is None or (timeout is not None and not timeout > 0):
+            link, timeout = await link_in_loop(self._host, self._connecting, name, timeout)
+        return pool_of_this_loop(link), timeout
 
     # Starting and stopping.
 
@@ -200,7 +199,7 @@ class AsyncJSHost(ThereIsOne):
         await _to_the_end(self._host.close)
 
     async def is_running(self) -> bool:
-        """Whether the host runs: our own, a managed one, or one that answers at its address."""
+        """Whether the host runs: our own, a managed one, or one that answers at its address, within 2 s at first."""
         return await asyncio.to_thread(self._host.is_running)
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
+from ._homes.first_link import ask_status, link_for
 from ._homes.landing import ThereIsOne, pack
-from ._wire.traces import too_late
 from .conf import find_setting, settings
-from .exceptions import ConfigError, ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
+from .exceptions import ConfigError, ConnectionError, ProcessError
 from .utils import verbosity
 from .utils.checks import absolute_path
 from .utils.fork_lock import ForkLock
@@ -36,6 +36,9 @@ __all__ = ["JSHost"]
 
 #: How long the calls of a program that is interrupted may take to end, in seconds.
 HURRY = 1.0
+
+#: How long a host that we are not connected to may take to show that it runs, in seconds.
+PATIENCE = 2.0
 
 
 class JSHost(ThereIsOne):
@@ -153,25 +156,21 @@ class JSHost(ThereIsOne):
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> object:
         """Call the function of that name (in UTF-8) and decode its result. `Function` is the comfortable way."""
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
-        link = self._link or self._connected().link
+        link = self._link
+        if link is None or (timeout is not None and not timeout > 0):
+            link, timeout = link_for(self, name, timeout)
         return link.call(name, value, timeout, decode, key)
 
     def stream(
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
         """Call the function of that name for a result in parts. `Function.stream` is the comfortable way."""
-        if timeout is not None and not timeout > 0:
-            raise too_late(name, timeout)
-        link = self._link or self._connected().link
+        link, _ = link_for(self, name, timeout)
         return link.stream(name, value, timeout, decode, key)
 
     def map(self, rows: Iterator[object], job: Job) -> Generator[object, None, None]:
         """Call a function for many rows, as a job says. `Function.map` is the comfortable way."""
-        if job.timeout is not None and not job.timeout > 0:
-            raise too_late(job.name, job.timeout)
-        link = self._link or self._connected().link
+        link, _ = link_for(self, job.name, job.timeout)
         return link.map(rows, job)
 
     # Starting and stopping.
@@ -185,7 +184,7 @@ class JSHost(ThereIsOne):
             self._start()
 
     def _start(self) -> None:
-        if self._home is not None and self._home.is_running():
+        if self._home is not None and not self._home.is_foreign and self._home.is_running():
             return
         if self._root_url:
             raise ProcessError(f"The host at {self._root_url} is not this program's to start. Start it where it runs.")
@@ -230,12 +229,12 @@ class JSHost(ThereIsOne):
             self._was_stopped = home.is_own
 
     def is_running(self) -> bool:
-        """Whether the host runs: our own, a managed one, or one that answers at its address."""
+        """Whether the host runs: our own, a managed one, or one that answers at its address, within 2 s at first."""
         if self._home is not None:
             return self._home.is_running()
         if self._managed:
             return self._manager().has_host(self.config_file)
-        return not self._owned and not self._was_stopped and self.request_status() is not None
+        return not self._owned and not self._was_stopped and ask_status(self, PATIENCE) is not None
 
     @property
     def manager(self) -> JSHostManager | None:
@@ -288,11 +287,7 @@ class JSHost(ThereIsOne):
 
     def request_status(self) -> dict[str, Any] | None:
         """What the running host says of itself now, as `get_status` gives it; None if none answers."""
-        try:
-            status = (self._link or self._connected().link).status(settings.FUNCTION_TIMEOUT)
-        except (ConnectionError, UnexpectedResponse, FunctionTimeout):
-            return None
-        return status if isinstance(status, dict) and "config" in status else None
+        return ask_status(self, settings.FUNCTION_TIMEOUT)
 
     def say(self, level: int, text: str) -> None:
         """Print what we do, if the setting VERBOSITY asks for it. On stderr: stdout is the program's own."""
@@ -312,19 +307,22 @@ class JSHost(ThereIsOne):
     def _unsettle(self) -> None:
         self._home = self._link = self._status = None
 
-    def _connected(self) -> Home:
-        """The home of a host that nobody started with `start()`: one, however many threads ask for it at once."""
+    def _connected(self, timeout: float | None = None) -> Home:
+        """The home of a host that nobody started with `start()`: one, however many threads ask for it at once.
+
+        One that runs already may take `timeout` seconds to answer, by default the setting FUNCTION_TIMEOUT.
+        """
         with self._settling:
             if self._home is not None:
                 return self._home
             if self._was_stopped:
                 raise ConnectionError("The host was stopped. Start it again with its `start()`.")
-            return self._settle(self._first_home())
+            return self._settle(self._first_home(timeout))
 
-    def _first_home(self) -> Home:
+    def _first_home(self, timeout: float | None) -> Home:
         if self._managed:
             return self._managed_home()
-        return self._owned_home() if self._owned and not self._root_url else self._remote_home()
+        return self._owned_home() if self._owned and not self._root_url else self._remote_home(timeout)
 
     def _options(self) -> HostOptions:
         from ._homes.options import HostOptions
@@ -347,12 +345,13 @@ class JSHost(ThereIsOne):
 
         return ManagedHome(self._options(), lambda text: self.say(verbosity.PROCESS_START, text))
 
-    def _remote_home(self) -> RemoteHome:
+    def _remote_home(self, timeout: float | None) -> RemoteHome:
         from ._homes.access import AccessOptions
         from ._homes.remote import RemoteHome
 
         config_file = None if self._root_url else self._config_file or settings.CONFIG_FILE
-        return RemoteHome(self.get_url(), self._call_options(), AccessOptions(*self._access), config_file)
+        url, wait = self.get_url(), settings.FUNCTION_TIMEOUT if timeout is None else timeout
+        return RemoteHome(url, self._call_options(), AccessOptions(*self._access), config_file, wait)
 
     def _manager(self) -> JSHostManager:
         from .manager import JSHostManager

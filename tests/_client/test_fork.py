@@ -68,3 +68,36 @@ def test_parent_and_children_call_at_once_after_a_fork(nothing_left: Any, kind: 
         timeout=60,
     )
     assert (ended.stdout, ended.returncode) == ("well\n", 0), ended.stdout + ended.stderr
+
+
+CHILD = """
+import os, sys
+from js_host.js_host import JSHost
+
+served, has_served = os.pipe()
+stopped, has_stopped = os.pipe()
+host = JSHost(sys.argv[1])
+host.start()
+pid = host.function("pid")
+before = pid()
+child = os.fork()
+if child == 0:
+    print("served" if host.is_running() and pid() == before else "left alone", flush=True)
+    os.write(has_served, b"x")
+    os.read(stopped, 1)
+    print("runs" if host.is_running() else "does not run", flush=True)
+    host.start()  # its own
+    print("runs" if host.is_running() and pid() != before else "does not run", flush=True)
+    host.stop()
+    os._exit(0)
+os.read(served, 1)
+host.stop()
+os.write(has_stopped, b"x")
+os.waitpid(child, 0)
+"""
+
+
+def test_a_host_runs_for_a_forked_child_as_long_as_its_parents_serves(nothing_left: Any) -> None:
+    config = nothing_left.config("module.exports = { port: 0, functions: { pid: () => process.pid } }")
+    ended = subprocess.run([sys.executable, "-c", CHILD, str(config)], capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.returncode) == ("served\ndoes not run\nruns\n", 0), ended.stdout + ended.stderr

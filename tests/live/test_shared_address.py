@@ -118,7 +118,9 @@ def test_only_who_came_to_the_hosts_own_port_goes_to_the_sockets(
 ) -> None:
     monkeypatch.setattr(link, "_is_socket", lambda path: True)
     lanes = link.lanes_to(Address.url(url), HELLO)
-    assert [str(lane.address) for lane in lanes] == (["/a", "/b"] if near else [url, url])
+    there = Address.url(url).target
+    assert [lane.address.target for lane in lanes] == (["/a", "/b"] if near else [there, there])
+    assert {str(lane.address) for lane in lanes} == {url}  # as its users know it
     assert all(lane.is_shared is not near for lane in lanes)
 
 
@@ -127,4 +129,4 @@ def test_a_path_that_is_no_socket_of_ours_is_not_gone_to(nothing_left: Any) -> N
     plain.write_text("")
     for path in (plain, nothing_left.directory / "nothing"):
         hello = Hello(1, "1", "v24", 5, 1000, [], workers=1, port=9009, sockets=[str(path)])
-        assert str(link.lanes_to(Address.url("http://127.0.0.1:9009"), hello)[0].address) == "http://127.0.0.1:9009"
+        assert link.lanes_to(Address.url("http://127.0.0.1:9009"), hello)[0].address.target == ("127.0.0.1", 9009)

@@ -38,9 +38,9 @@ class Address:
         return isinstance(self.target, str) or self.target[1] == port
 
     @classmethod
-    def unix(cls, path: str) -> Address:
-        """A Unix socket that speaks frames from its first byte."""
-        return cls(_socket.AF_UNIX, path, path)
+    def unix(cls, path: str, text: str = "") -> Address:
+        """A Unix socket that speaks frames from its first byte. `text` is how messages call it, by default its path."""
+        return cls(_socket.AF_UNIX, path, text or path)
 
     @classmethod
     def url(cls, url: str, access: Access | None = None) -> Address:

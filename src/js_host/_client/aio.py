@@ -16,11 +16,11 @@ from time import monotonic
 
 from .._wire.frames import BYE, CANCEL, HEADER, LOG, MAX_ID, FrameReader
 from .._wire.messages import read_bye, read_log
-from ..exceptions import PayloadTooLarge, UnexpectedResponse, WorkerDied
+from ..exceptions import PayloadTooLarge, UnexpectedResponse
 from ..utils.sockets import NO_SIGPIPE
-from .aio_calls import Pending, closed, lost, unsent
+from .aio_calls import Pending, closed, unsent
 from .aio_turning import Turning
-from .channel import GRACE, MAX_HELLO
+from .channel import GRACE, MAX_HELLO, ended, lost
 from .lane import CHECK_AFTER
 from .outgoing import grouped
 from .sync import SMALL
@@ -309,7 +309,7 @@ class AsyncConnection:
             self.close(lambda call: lost(reason))
             return 0
         if not count:
-            self.close(lambda call: WorkerDied("The worker closed the connection before it answered."))
+            self.close(lambda call: ended())
             return 0
         frame, pending = None, self.pending
         if reader.is_large:

@@ -105,9 +105,11 @@ class Pending:
 
     def late(self, unsent: bool) -> JSHostError:
         """The error where its deadline has passed without a word."""
+        name = plain_name(self.name)
         if unsent:
-            return FunctionTimeout("The worker did not take the request before the deadline.", maybe_executed=False)
-        return FunctionTimeout("The worker gave no sign before the deadline.")
+            text = f"{name}: the worker did not take the request before the deadline."
+            return FunctionTimeout(text, maybe_executed=False)
+        return FunctionTimeout(f"{name}: the worker gave no sign before the deadline.")
 
     def error(self, frame: Frame) -> JSHostError:
         """The exception that an ERROR frame stands for."""
@@ -229,8 +231,3 @@ def unsent() -> NotSent:
 def closed() -> WorkerDied:
     """The error for a call that was in flight when we closed the connection."""
     return WorkerDied("The connection to the worker was closed before it answered.")
-
-
-def lost(error: OSError) -> WorkerDied:
-    """The error for a call that was in flight when the connection broke."""
-    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")

@@ -319,7 +319,7 @@ class AsyncMap:
         """The host may be elsewhere now. Raises what is wrong if it is not, as soon as nobody owes an answer."""
         lanes = self._pool.lanes_for(None)
         try:
-            await self._pool.hold()
+            await self._pool.hold(error=self._unreachable)
             if self._pool.lanes_for(None) is lanes:
                 raise self._unreachable or ConnectionError("The host has no workers.")
         except JSHostError:
@@ -355,7 +355,7 @@ class AsyncMap:
         """Rows whose worker was lost fail with the reason."""
         while self.lost:
             _, lane, pid, error = self.lost[-1]
-            reason = await lane.reason(pid, error)
+            reason = await lane.reason(pid, error, self.job.name)
             turns = [turn for turn, _, other, _ in self.lost if other == pid]
             self.lost = [each for each in self.lost if each[2] != pid]
             for turn in turns:

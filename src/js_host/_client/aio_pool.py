@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import weakref
 from copy import copy
+from functools import partial
 from math import inf
 
 from .._wire.messages import Stopping
 from .._wire.values import encode
-from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
+from ..exceptions import ConnectionError, WorkerDied
 from .aio_calls import AsyncCall
 from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
-from .channel import NotSent, deadline_in, time_left
+from .channel import NotSent, OutOfTime, Untold, deadline_in, time_left
 from .gate import in_course_of
 from .http import HttpLink
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, warn_of
@@ -103,17 +104,20 @@ class AsyncLane:
                 return connection
             connection.close()
 
-    async def reason(self, pid: int, error: JSHostError) -> JSHostError:
+    async def reason(self, pid: int, error: JSHostError, name: bytes = b"") -> JSHostError:
         """The error that says why the worker of that process id was lost; without one, why none can be reached.
 
-        It is the one that was met, where nobody knows more. To ask may take a while: a thread does.
+        It is the one that was met, with the `name` of the function, where nobody knows more. To ask may take a
+        while: a thread does.
         """
         flight = self._explaining.setdefault(pid, SingleFlight())
         try:
             found = await flight.do(lambda: asyncio.to_thread(self._pool.explain, self.lane, pid))
         finally:
             self._explaining.pop(pid, None)
-        return error if found is None else copy(found)  # each caller gets its own: a traceback is of one
+        if found is None:
+            return self._pool.told(error, name)
+        return copy(found)  # each caller gets its own: a traceback is of one
 
     def retire(self) -> None:
         """Let the calls here end, and begin no others."""
@@ -157,7 +161,7 @@ class AsyncPool:
         except (NotSent, Stopping):
             call.renew(self.loop)
         except WorkerDied as error:
-            raise await lane.reason(connection.hello.pid, error) from None
+            raise await lane.reason(connection.hello.pid, error, name) from None
         except BaseException:
             connection.cancel(call)
             raise
@@ -196,7 +200,7 @@ class AsyncPool:
                     if attempt == ATTEMPTS:
                         raise
                 except WorkerDied as error:
-                    raise await lane.reason(connection.hello.pid, error) from None
+                    raise await lane.reason(connection.hello.pid, error, name) from None
                 finally:
                     connection.cancel(parts)
 
@@ -211,7 +215,7 @@ class AsyncPool:
         try:
             return await call.future
         except WorkerDied as error:
-            raise await lane.reason(connection.hello.pid, error) from None
+            raise await lane.reason(connection.hello.pid, error, call.name) from None
         except BaseException:
             connection.cancel(call)
             raise
@@ -234,6 +238,12 @@ class AsyncPool:
 
     async def _connected(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:
         """The least busy worker, and an open connection to it."""
+        try:
+            return await self._reached(call, key)
+        except Untold as error:
+            raise self._pool.told(error, call.name) from None
+
+    async def _reached(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:
         await self.hold(call.deadline)
         lanes = self._lanes
         try:
@@ -241,7 +251,7 @@ class AsyncPool:
         except ConnectionError as error:
             if error.maybe_executed or self._pool.is_closed:
                 raise
-            await self.hold(call.deadline)
+            await self.hold(call.deadline, error)
             if self._lanes is lanes:
                 raise
         # The host moved at this very moment, or another task found it elsewhere.
@@ -283,10 +293,11 @@ class AsyncPool:
         """How many calls a worker is given at a time; None for any."""
         return self._pool.concurrency
 
-    async def hold(self, deadline: float = inf) -> None:
-        """Make sure that the workers are there."""
-        if self._pool.is_held:
-            await _in_time(self._holding.do(lambda: asyncio.to_thread(self._pool.renew), time_left(deadline)))
+    async def hold(self, deadline: float = inf, error: Exception | None = None) -> None:
+        """Make sure that the workers are there; `error` is what was met when one was to be reached."""
+        if self._pool.is_held or error is not None:
+            renew = partial(asyncio.to_thread, self._pool.renew, None, error)
+            await _in_time(self._holding.do(renew, time_left(deadline)))
         if self._of is not self._pool.lanes:
             for lane in self._lanes:
                 lane.retire()
@@ -343,7 +354,7 @@ async def _in_time(what: Awaitable[T]) -> T:
     try:
         return await what
     except TimeoutError:
-        raise FunctionTimeout("No worker was free before the deadline.", maybe_executed=False) from None
+        raise OutOfTime("No worker was free before the deadline.", maybe_executed=False) from None
 
 
 def _advance(awaitable: Awaitable[object]) -> None:

@@ -15,7 +15,7 @@ from .._wire.questions import Questions
 from ..exceptions import FunctionTimeout, JSHostError, UnexpectedResponse, WorkerDied
 from .bulk_connection import BulkConnection
 from .bulk_workers import Workers
-from .channel import LONGEST
+from .channel import LONGEST, lost
 from .questions import Performer
 from .rows import Rows
 from .turns import AsTheyCome, Failed, InOrder
@@ -53,6 +53,7 @@ class Bulk:
     def __init__(self, pool: Pool, rows: Iterator[object], job: Job) -> None:
         limit = None if job.timeout is None or job.timeout > LONGEST else job.timeout
         self._pool = pool
+        self._name = job.name
         self._function = job.name.decode()
         self._rows = Rows(job.name, rows, 0 if limit is None else int(limit * 1000) or 1)
         self._decode = job.decode
@@ -261,7 +262,7 @@ class Bulk:
         except JSHostError as error:
             self._lose(connection, error)
         except OSError as error:
-            self._lose(connection, self._last_words(connection) or _broken(error))
+            self._lose(connection, self._last_words(connection) or lost(error))
 
     def _last_words(self, connection: BulkConnection) -> JSHostError | None:
         """Nothing can be sent any more. What the worker said before that is still to be read: also why it left."""
@@ -288,10 +289,7 @@ class Bulk:
         elif connection.calls:
             if isinstance(error, WorkerDied):
                 error = self._pool.reason(connection.lane, connection.connection, error)
+                error = self._pool.told(error, self._name)
             for id in connection.calls:
                 self._turns.done[id] = Failed(copy(error))
                 self._end(id)
-
-
-def _broken(error: OSError) -> WorkerDied:
-    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")

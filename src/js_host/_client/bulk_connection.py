@@ -6,9 +6,8 @@ from time import monotonic
 
 from .._wire.answers import AnswerReader
 from .._wire.messages import read_hello
-from ..exceptions import WorkerDied
 from ..utils.sockets import NO_SIGPIPE
-from .channel import MAX_HELLO
+from .channel import MAX_HELLO, ended
 from .lane import warn_of
 from .outgoing import Outgoing
 
@@ -125,7 +124,7 @@ class BulkConnection:
         except BlockingIOError:
             return None
         if not count:
-            raise WorkerDied("The worker closed the connection before it answered.")
+            raise ended()
         self.last_sign = monotonic()
         return self.reader.received(count)
 

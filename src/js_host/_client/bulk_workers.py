@@ -52,7 +52,7 @@ class Workers:
         """Reach the workers to which there is no connection. Raises what is wrong if there is none at all."""
         self._reach_all()
         if not self.all:
-            self._pool.renew()
+            self._pool.renew(None, self._reason)
             self._reach_all()  # it may be elsewhere now, by us or by another thread
         if not self.all:
             raise self._reason or ConnectionError("The host has no workers.")

@@ -15,7 +15,8 @@ from time import monotonic
 
 from .._wire.frames import HEADER, LOG, LOOK, MAILBOX, FrameReader
 from .._wire.messages import mailbox_frame, read_log
-from ..exceptions import ConnectionError, FunctionTimeout, UnexpectedResponse, WorkerDied
+from .._wire.traces import plain_name
+from ..exceptions import ConnectionError, FunctionTimeout, JSHostError, UnexpectedResponse, WorkerDied
 from ..utils.sockets import NO_SIGPIPE
 from .spin import LONGEST_LOOK, Spinner
 
@@ -55,6 +56,34 @@ _WAITALL = _socket.MSG_WAITALL
 
 class NotSent(ConnectionError):
     """The request did not leave whole, so nothing ran."""
+
+
+class Untold(JSHostError):
+    """An error that does not name the function, since who raises it does not know it: `told` gives one that does."""
+
+    def told(self, name: bytes, place: str) -> JSHostError:
+        """The error for who has called the function of that name, at a host with that URL, if it has one."""
+        raise NotImplementedError
+
+    def _told(self, name: bytes) -> str:
+        text = str(self)
+        return f"{plain_name(name)}: {text[:1].lower()}{text[1:]}"
+
+
+class BrokenOff(Untold, WorkerDied):
+    """The connection ended before the answer came, and only that is known."""
+
+    def told(self, name: bytes, place: str) -> WorkerDied:
+        """The same, and where to read why."""
+        return WorkerDied(f"{self._told(name)} See the log of {f'the host at {place}' if place else 'the host'}.")
+
+
+class OutOfTime(Untold, FunctionTimeout):
+    """The deadline passed without a word."""
+
+    def told(self, name: bytes, place: str) -> FunctionTimeout:
+        """The same."""
+        return FunctionTimeout(self._told(name), maybe_executed=self.maybe_executed)
 
 
 class Channel:
@@ -173,7 +202,7 @@ class Channel:
         except BlockingIOError:
             return self._poll(buffer)
         except OSError as error:
-            raise _lost(error) from None
+            raise lost(error) from None
         self.spinner.needless()
         return count or _ended()
 
@@ -191,7 +220,7 @@ class Channel:
                 count = self._read(buffer)
                 self.spinner.failed(start, monotonic())
             except OSError as error:
-                raise _lost(error) from None
+                raise lost(error) from None
             else:
                 self.spinner.succeeded(start, monotonic())
                 if self.may_share and self.spinner.paid >= OFFER_AFTER and self.spinner.span <= LONGEST_LOOK:
@@ -249,11 +278,12 @@ class Channel:
 
     def _read(self, buffer: memoryview, flags: int = 0) -> int:
         try:
-            return self._socket.recv_into(buffer, 0, flags) or _ended()
+            count = self._socket.recv_into(buffer, 0, flags)
         except BlockingIOError:
             raise _late() from None
         except OSError as error:
-            raise _lost(error) from None
+            raise lost(error) from None
+        return count or _ended()
 
     def _wait_until(self, deadline: float | None) -> None:
         """Something has come, and not all: from now on, wait for what is left of the time."""
@@ -292,23 +322,29 @@ def time_left(deadline: float, reason: object = None) -> float | None:
     left = deadline - monotonic()
     if left <= 0:
         why = f" {reason}" if reason else ""
-        raise FunctionTimeout(f"No worker was free before the deadline.{why}", maybe_executed=False)
+        raise OutOfTime(f"No worker was free before the deadline.{why}", maybe_executed=False)
     return left
 
 
 def _unsent(error: OSError) -> FunctionTimeout | NotSent:
     if isinstance(error, BlockingIOError):
-        return FunctionTimeout("The worker did not take the request before the deadline.", maybe_executed=False)
+        return OutOfTime("The worker did not take the request before the deadline.", maybe_executed=False)
     return NotSent(f"The connection to the worker broke before the request was sent: {error}")
 
 
+def ended() -> BrokenOff:
+    """The error for a call that was in flight when the other end closed the connection."""
+    return BrokenOff("The worker closed the connection before it answered.")
+
+
+def lost(error: OSError) -> BrokenOff:
+    """The error for a call that was in flight when the connection broke."""
+    return BrokenOff(f"The connection to the worker broke before it answered: {error.strerror or error}.")
+
+
 def _ended() -> int:
-    raise WorkerDied("The worker closed the connection before it answered.")
+    raise ended()
 
 
-def _lost(error: OSError) -> WorkerDied:
-    return WorkerDied(f"The connection to the worker broke before it answered: {error.strerror or error}.")
-
-
-def _late() -> FunctionTimeout:
-    return FunctionTimeout("The worker gave no sign before the deadline.")
+def _late() -> OutOfTime:
+    return OutOfTime("The worker gave no sign before the deadline.")

@@ -8,7 +8,7 @@ import weakref
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, WorkerDied
 from ..utils.memory import keep_freed_blocks
-from .channel import NotSent, deadline_in, time_left
+from .channel import NotSent, Untold, deadline_in, time_left
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, Lane
 from .routing import choose
 from .spin import SPIN, can_spin
@@ -43,6 +43,9 @@ class Pool:
     #: Whether `renew` has anything to do, which may take a while.
     is_held = False
 
+    #: The URL of the host, for messages; none for one that this program or its manager has started.
+    place = ""
+
     def __init__(
         self,
         lanes: Sequence[Lane],
@@ -70,8 +73,18 @@ class Pool:
 
         A call that certainly did not run is tried again; one that may have run never is.
         """
-        if self.gate is None:
-            return self._call(name, value, timeout, decode, key)
+        try:
+            if self.gate is None:
+                return self._call(name, value, timeout, decode, key)
+            return self._call_in_turn(name, value, timeout, decode, key)
+        except Untold as error:
+            raise self.told(error, name) from None
+
+    def _call_in_turn(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
+    ) -> object:
+        """The same as soon as a worker has room."""
+        assert self.gate is not None
         deadline = deadline_in(timeout)
         from .gate import in_course_of
 
@@ -116,9 +129,18 @@ class Pool:
         self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None = None
     ) -> Generator[object, None, None]:
         """Call a function and give the parts of its result as they are asked for, on a connection of its own."""
-        if self.gate is None:
-            yield from self._stream(name, value, timeout, decode, key)
-            return
+        try:
+            if self.gate is None:
+                yield from self._stream(name, value, timeout, decode, key)
+            else:
+                yield from self._stream_in_turn(name, value, timeout, decode, key)
+        except Untold as error:
+            raise self.told(error, name) from None
+
+    def _stream_in_turn(
+        self, name: bytes, value: object, timeout: float | None, decode: Decoder, key: int | None
+    ) -> Generator[object, None, None]:
+        assert self.gate is not None
         from .gate import parts_in_course_of
 
         with self.gate.passing(self.lanes, key, time_left(deadline_in(timeout))) as visit:
@@ -156,7 +178,7 @@ class Pool:
         try:
             return self._reached_one(key, deadline)
         except ConnectionError as error:
-            self.renew(time_left(deadline, error))
+            self.renew(time_left(deadline, error), error)
             if self.lanes is lanes:
                 raise
         # The host moved at this very moment, or another thread found it elsewhere.
@@ -260,10 +282,11 @@ class Pool:
     def prepare(self) -> None:
         """Start the host, where that is for its callers to do: it is not the time of a call."""
 
-    def renew(self, timeout: float | None = None) -> bool:
+    def renew(self, timeout: float | None = None, error: Exception | None = None) -> bool:
         """Make sure that the host is there. Returns whether its workers are others now.
 
-        `timeout` is how long one that is there already may take to say so, in seconds.
+        `timeout` is how long one that is there already may take to say so, in seconds; `error` is what was met when a
+        worker was to be reached.
         """
         return False
 
@@ -279,6 +302,10 @@ class Pool:
     def reason(self, lane: Lane, connection: Connection, error: JSHostError) -> JSHostError:
         """The error that says why the worker was lost with the call in its hands."""
         return self.explain(lane, connection.hello.pid) or error
+
+    def told(self, error: JSHostError, name: bytes) -> JSHostError:
+        """The same error, with the function and the host where it names neither."""
+        return error.told(name, self.place) if isinstance(error, Untold) else error
 
     def explain(self, lane: Lane, pid: int = 0) -> JSHostError | None:
         """The error that says why the worker of that process id was lost; without one, why none can be reached."""

@@ -47,7 +47,7 @@ class SingleFlight:
 def _own(error: BaseException) -> BaseException:
     """The same error for one of those who wait: it has the traceback of one."""
     own = copy(error).with_traceback(error.__traceback__)
-    own.__cause__ = error.__cause__
+    own.__context__, own.__cause__ = error.__context__, error.__cause__
     return own
 
 

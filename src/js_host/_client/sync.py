@@ -318,6 +318,8 @@ def _connect(address: Address, timeout: float | None) -> _socket.socket:
             prepare_tcp(sock)
     except BaseException as error:
         sock.close()
+        if isinstance(error, (TimeoutError, BlockingIOError)):
+            raise silent(address, timeout) from None
         if isinstance(error, OSError):
             raise ConnectionError(f"No host answers at {address}: {error.strerror or error}.") from None
         raise
@@ -345,10 +347,15 @@ def prepare_tcp(sock: _socket.socket) -> None:
             sock.setsockopt(_socket.IPPROTO_TCP, getattr(_socket, name), value)
 
 
+def silent(address: Address, timeout: float | None) -> ConnectionError:
+    """The error for a host that let so many seconds pass without an answer: nothing ran."""
+    return ConnectionError(f"The host at {address} did not answer within {timeout:.3g} s.")
+
+
 def _unanswered(address: Address, timeout: float | None, error: BaseException) -> BaseException:
     """What is raised where a handshake failed: nothing ran."""
-    if isinstance(error, FunctionTimeout):
-        return ConnectionError(f"The host at {address} did not answer within {timeout:.3g} s.")
+    if isinstance(error, (FunctionTimeout, BlockingIOError)):  # the second is how the kernel tells that time is up
+        return silent(address, timeout)
     if isinstance(error, (OSError, WorkerDied)) and not isinstance(error, Stopping):
         return ConnectionError(f"The host at {address} did not answer: {error}{tls_hint(error)}")
     return error

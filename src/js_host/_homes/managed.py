@@ -31,6 +31,7 @@ class ManagedHome:
     """
 
     is_own: Literal[False] = False
+    is_foreign: Literal[False] = False
 
     def __init__(self, options: HostOptions, say: Callable[[str], None]) -> None:
         self.manager = JSHostManager()
@@ -141,5 +142,5 @@ class _ManagedPool(Pool):
     def prepare(self) -> None:
         self.renew()
 
-    def renew(self, timeout: float | None = None) -> bool:
+    def renew(self, timeout: float | None = None, error: Exception | None = None) -> bool:
         return not self.is_closed and self._home.hold()

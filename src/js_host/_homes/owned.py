@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .._host.options import SupervisorOptions
 from .._host.supervisor import Supervisor
-from ..exceptions import WorkerDied
+from ..exceptions import ConnectionError, FunctionTimeout, WorkerDied
 from .absence import absence_error
 
 TYPE_CHECKING = False
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .options import CallOptions, HostOptions
 
 __all__ = ["OwnedHome"]
+
+#: How long the workers of a parent may take to show that they are there, in seconds.
+PATIENCE = 2.0
 
 
 class OwnedHome:
@@ -59,8 +62,19 @@ class OwnedHome:
         return pool
 
     def is_running(self) -> bool:
-        """Whether it was not stopped. A worker that crashed is being replaced."""
-        return self._supervisor.is_running
+        """Whether it was not stopped; a worker that crashed is being replaced. In a forked child: if it answers."""
+        return self._supervisor.is_running or (self.is_foreign and self._answers())
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a forked child, which calls its parent's workers and can not stop them."""
+        return self._supervisor.foreign
+
+    def _answers(self) -> bool:
+        try:
+            return self.link.status(PATIENCE) is not None
+        except (ConnectionError, FunctionTimeout):
+            return False
 
     def url(self) -> str:
         """The URL of its Unix socket, which speaks HTTP."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from _socket import gaierror
-
 from .._client.link import open_link
 from ..conf import settings
 from ..exceptions import ConnectionError, FunctionTimeout, ProcessError, UnexpectedResponse
@@ -18,31 +16,29 @@ if TYPE_CHECKING:
 
 __all__ = ["RemoteHome"]
 
-NOBODY_LISTENS = (ConnectionRefusedError, FileNotFoundError, gaierror)
-
 
 class RemoteHome:
     """A connection to the host at `root_url`. Raises ConnectionError, with advice, if none answers.
 
-    `config_file` is that of the host; None if it was named by its address.
+    `config_file` is that of the host; None if it was named by its address. `timeout` is how many seconds it may take
+    to answer.
     """
 
     is_own: Literal[False] = False
+    is_foreign: Literal[False] = False
 
-    def __init__(self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None) -> None:
+    def __init__(
+        self, root_url: str, calls: CallOptions, access: AccessOptions, config_file: str | None, timeout: float | None
+    ) -> None:
         self._root_url = root_url
-        try:
-            self.link = open_link(
-                root_url,
-                spin=calls.spin,
-                gate=calls.gate(),
-                timeout=settings.FUNCTION_TIMEOUT,
-                access=access.read(),
-            )
-        except ConnectionError as error:
-            if not isinstance(error.__context__, NOBODY_LISTENS):
-                raise  # a host that answers in another way is no reason to start one
-            raise ConnectionError(f"{error} {_advice(config_file)}") from None
+        self.link = open_link(
+            root_url,
+            spin=calls.spin,
+            gate=calls.gate(),
+            timeout=timeout,
+            access=access.read(),
+            advice=_advice(config_file),
+        )
 
     def is_running(self) -> bool:
         """Whether it answers now."""

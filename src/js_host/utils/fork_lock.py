@@ -22,6 +22,14 @@ class ForkLock:
         self._lock = _thread.RLock()
         _locks.add(ref(self, _locks.discard))
 
+    def acquire(self, timeout: float | None) -> bool:
+        """Take it, for `release`, within so many seconds. Whether that could be."""
+        return self._lock.acquire(timeout=-1 if timeout is None else min(timeout, _thread.TIMEOUT_MAX))
+
+    def release(self) -> None:
+        """Leave it to others."""
+        self._lock.release()
+
     def __enter__(self) -> None:
         self._lock.acquire()
 
