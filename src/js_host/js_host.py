@@ -108,7 +108,7 @@ class JSHost(ThereIsOne):
         self._home: Home | None = None
         self._link: Pool | HttpLink | None = None
         self._status: Mapping[str, Any] | None = None
-        self._was_stopped = False
+        self._was_stopped = self._is_checked = False
         self._settling = ForkLock()
 
     def __repr__(self) -> str:
@@ -253,9 +253,10 @@ class JSHost(ThereIsOne):
 
         Raises ConnectionError if none answers, UnexpectedResponse if it is not the one of the config file.
         """
-        if self._home is None:
-            self._connected()
+        self._connected()
+        if not self._is_checked:
             self._validate()
+            self._is_checked = True
             self._say(verbosity.CONNECT, "Connected to")
 
     def get_name(self) -> str:
@@ -301,7 +302,7 @@ class JSHost(ThereIsOne):
             self.say(level, f"{deed} {self.get_name()}")
 
     def _settle(self, home: Home) -> Home:
-        self._home, self._link, self._status = home, home.link, None
+        self._home, self._link, self._status, self._is_checked = home, home.link, None, home.is_own
         return home
 
     def _unsettle(self) -> None:

@@ -17,6 +17,7 @@ from js_host import AsyncFunction, JSHost
 from js_host._client import link
 from js_host._client.address import Address
 from js_host._wire.messages import Hello
+from js_host.exceptions import UnexpectedResponse
 
 CONFIG = """
 module.exports = { port: 0, functions: {
@@ -33,8 +34,10 @@ def running(config: Path, port: str = "0") -> Iterator[str]:
     command = [sys.executable, "-m", "js_host", "run", str(config), "--workers", str(WORKERS), "--port", port]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout
-        yield "http://" + process.stdout.readline().split()[-1]
-        process.terminate()
+        try:
+            yield "http://" + process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
@@ -98,6 +101,20 @@ def test_a_host_that_was_started_anew_is_found_by_all_that_had_its_workers(nothi
     with running(config, url.rpartition(":")[2]), host:
         assert later(1) not in before
         assert len(pids_of(host, later) - before) == WORKERS
+
+
+def test_who_connects_is_told_of_other_functions_also_where_the_host_was_asked_before(
+    nothing_left: Any, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.config.js"
+    other.write_text("module.exports = { functions: { other: () => 1 } }")
+    with running(nothing_left.config(CONFIG)) as url:
+        host = JSHost(other, root_url=url)
+        assert host.is_running()
+        for _ in range(2):
+            with pytest.raises(UnexpectedResponse, match="not one of"):
+                host.connect()
+        host.close()
 
 
 HELLO = Hello(1, "1", "v24", 5, 1000, [], workers=2, port=9009, sockets=["/a", "/b"])
