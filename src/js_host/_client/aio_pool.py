@@ -15,7 +15,7 @@ from .aio_calls import AsyncCall
 from .aio_gate import Passing
 from .aio_open import open_connection
 from .aio_threads import AsyncThreads
-from .channel import NotSent, OutOfTime, Untold, deadline_in, time_left
+from .channel import UNTOLD, NotSent, OutOfTime, deadline_in, time_left
 from .gate import in_course_of
 from .http import HttpLink
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, warn_of
@@ -240,7 +240,7 @@ class AsyncPool:
         """The least busy worker, and an open connection to it."""
         try:
             return await self._reached(call, key)
-        except Untold as error:
+        except UNTOLD as error:
             raise self._pool.told(error, call.name) from None
 
     async def _reached(self, call: Pending, key: int | None) -> tuple[AsyncLane, AsyncConnection]:

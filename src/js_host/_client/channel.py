@@ -58,32 +58,24 @@ class NotSent(ConnectionError):
     """The request did not leave whole, so nothing ran."""
 
 
-class Untold(JSHostError):
-    """An error that does not name the function, since who raises it does not know it: `told` gives one that does."""
-
-    def told(self, name: bytes, place: str) -> JSHostError:
-        """The error for who has called the function of that name, at a host with that URL, if it has one."""
-        raise NotImplementedError
-
-    def _told(self, name: bytes) -> str:
-        text = str(self)
-        return f"{plain_name(name)}: {text[:1].lower()}{text[1:]}"
-
-
-class BrokenOff(Untold, WorkerDied):
+class BrokenOff(WorkerDied):
     """The connection ended before the answer came, and only that is known."""
 
     def told(self, name: bytes, place: str) -> WorkerDied:
-        """The same, and where to read why."""
-        return WorkerDied(f"{self._told(name)} See the log of {f'the host at {place}' if place else 'the host'}.")
+        """The error for who has called the function of that name, at a host with that URL, if it has one."""
+        return WorkerDied(f"{_named(name, self)} See the log of {f'the host at {place}' if place else 'the host'}.")
 
 
-class OutOfTime(Untold, FunctionTimeout):
+class OutOfTime(FunctionTimeout):
     """The deadline passed without a word."""
 
     def told(self, name: bytes, place: str) -> FunctionTimeout:
-        """The same."""
-        return FunctionTimeout(self._told(name), maybe_executed=self.maybe_executed)
+        """The error for who has called the function of that name."""
+        return FunctionTimeout(_named(name, self), maybe_executed=self.maybe_executed)
+
+
+#: The errors that do not name the function, since who raises them does not know it: `told` gives one that does.
+UNTOLD = (BrokenOff, OutOfTime)
 
 
 class Channel:
@@ -324,6 +316,11 @@ def time_left(deadline: float, reason: object = None) -> float | None:
         why = f" {reason}" if reason else ""
         raise OutOfTime(f"No worker was free before the deadline.{why}", maybe_executed=False)
     return left
+
+
+def _named(name: bytes, error: JSHostError) -> str:
+    text = str(error)
+    return f"{plain_name(name)}: {text[:1].lower()}{text[1:]}"
 
 
 def _unsent(error: OSError) -> FunctionTimeout | NotSent:

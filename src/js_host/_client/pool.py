@@ -8,7 +8,7 @@ import weakref
 from .._wire.messages import Stopping
 from ..exceptions import ConnectionError, WorkerDied
 from ..utils.memory import keep_freed_blocks
-from .channel import NotSent, Untold, deadline_in, time_left
+from .channel import UNTOLD, NotSent, deadline_in, time_left
 from .lane import ATTEMPTS, CONNECT_TIMEOUT, Lane
 from .routing import choose
 from .spin import SPIN, can_spin
@@ -77,7 +77,7 @@ class Pool:
             if self.gate is None:
                 return self._call(name, value, timeout, decode, key)
             return self._call_in_turn(name, value, timeout, decode, key)
-        except Untold as error:
+        except UNTOLD as error:
             raise self.told(error, name) from None
 
     def _call_in_turn(
@@ -134,7 +134,7 @@ class Pool:
                 yield from self._stream(name, value, timeout, decode, key)
             else:
                 yield from self._stream_in_turn(name, value, timeout, decode, key)
-        except Untold as error:
+        except UNTOLD as error:
             raise self.told(error, name) from None
 
     def _stream_in_turn(
@@ -305,7 +305,7 @@ class Pool:
 
     def told(self, error: JSHostError, name: bytes) -> JSHostError:
         """The same error, with the function and the host where it names neither."""
-        return error.told(name, self.place) if isinstance(error, Untold) else error
+        return error.told(name, self.place) if isinstance(error, UNTOLD) else error
 
     def explain(self, lane: Lane, pid: int = 0) -> JSHostError | None:
         """The error that says why the worker of that process id was lost; without one, why none can be reached."""
