@@ -260,7 +260,7 @@ def test_a_program_can_ask_why_a_worker_ended(place: Any) -> None:
     assert held.explain(0, pid, wait=0) is None
     with pytest.raises(ConnectionError):
         place.call(held, "exit", 3)
-    story = held.explain(0, pid)
+    story = held.explain(0, pid, wait=20.0)
     assert story is not None
     assert story.kind == "exit"
     assert "function 'exit' called process.exit(3)" in str(story)
